@@ -1,0 +1,58 @@
+import { formatDuration } from '../duration.ts';
+import { graceMs, type ReasonEntry, reasons } from '../reasons.ts';
+import { table } from './markdown.ts';
+
+/** How GitOps tools read an object, in words, by what the table of reasons says. */
+const readings: Record<ReasonEntry['reads'], { name: string; words: string }> = {
+  InProgress: {
+    name: 'in progress',
+    words:
+      'In progress: Ready is False and Reconciling is True. Flux and kstatus say InProgress, Argo CD Progressing.',
+  },
+  FailedAfterGrace: {
+    name: 'in progress, then failed',
+    words: `In progress for ${formatDuration(graceMs)} from the creation of the object, since what is missing may still be on its way; then failed: Ready is False and Stalled is True.`,
+  },
+  Failed: {
+    name: 'failed',
+    words: 'Failed: Ready is False and Stalled is True. Flux and kstatus say Failed, Argo CD Degraded.',
+  },
+  Current: {
+    name: 'current',
+    words: 'Current: Ready is True. Flux and kstatus say Current, Argo CD Healthy.',
+  },
+  Keep: {
+    name: 'as before',
+    words:
+      'As before: Ready and Stalled stay as they were; nothing is under way. An object that had no Ready yet gets Unknown, which Flux and kstatus read as InProgress.',
+  },
+};
+
+/** The page docs/troubleshooting.md: what each reason means, how it is read, and what to do. */
+export function troubleshootingPage(): string {
+  const entries: [string, ReasonEntry][] = Object.entries(reasons);
+  const sections = [
+    '<!-- Written by npm run generate from src/api/reasons.ts. Do not edit. -->',
+    '# Troubleshooting',
+    'Every object says in its condition `Ready` how it is: the reason is one of those below, and the message has the particulars:',
+    '```sh\nkubectl get keyframe --all-namespaces          # Ready and Reason of everything\nkubectl describe vmsnapshot <name>             # the messages, and the Events\nkubectl get vmproviders,clustervmproviders -A  # whether the vendors answer\n```',
+    'To have an object looked at again at once, give the annotation `keyframe.dev/reconcile-at` a new value; `status.lastHandledReconcileAt` answers with it.',
+    table(
+      ['Reason', 'GitOps tools read', 'Meaning'],
+      entries.map(([name, entry]) => [
+        `[${name}](#${name.toLowerCase()})`,
+        readings[entry.reads].name,
+        entry.meaning,
+      ]),
+    ),
+  ];
+  for (const [name, entry] of entries) {
+    sections.push(
+      `## ${name}`,
+      entry.meaning,
+      `**How it is read.** ${readings[entry.reads].words}${entry.terminal ? ' Nothing is tried again for this object.' : ''}`,
+      `**What to do.** ${entry.advice}`,
+    );
+  }
+  return `${sections.join('\n\n')}\n`;
+}

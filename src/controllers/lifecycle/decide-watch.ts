@@ -1,0 +1,153 @@
+import type { KubernetesObject } from '../../api/kubernetes-object.ts';
+import { annotations } from '../../api/names.ts';
+import { sameID } from '../../providers/azure/ids.ts';
+import { succeeded } from '../../providers/outcome.ts';
+import type { Snapshot } from '../../providers/provider.ts';
+import { finish, isAskedToLook, isPaused, isSet, type UnderWay } from './decide.ts';
+import type { Finish, ManagedObject, Step } from './facts.ts';
+
+/** The longest wait until the next look at what cannot be called ready for now. */
+const longestDoubtMs = 300_000;
+
+/**
+ * What was ready once is held against the vendor now and then, and ends with its ttl. Trouble of the provider
+ * changes nothing here: only the vendor's own word that it is gone does.
+ */
+export function decideWatch<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
+  const { facts, policy, recorded, intent } = it;
+  const expiry = expire(it);
+  if (expiry !== undefined && expiry.do === 'DeleteObject') return expiry;
+  const events = expiry?.events;
+  // The provider names the right endpoint again: what was said of the wrong one has to be taken back.
+  const doubted = recorded.reason === 'ProviderChanged';
+  const rest = {
+    requeueAfterMs: Math.min(
+      facts.driftDueMs || facts.settings.driftIntervalMs,
+      expiry?.requeueAfterMs ?? Number.POSITIVE_INFINITY,
+      doubted ? longestDoubtMs : Number.POSITIVE_INFINITY,
+    ),
+    ...(events === undefined ? {} : { events }),
+  };
+  if (facts.driftDueMs > 0 && !isAskedToLook(facts.object) && !doubted)
+    return { do: 'Finish', current: true, ...rest };
+
+  const id = recorded.snapshotID ?? '';
+  const { lookUp, snapshot, containerGone } = facts.seen;
+  if (lookUp === undefined)
+    return { do: 'LookUp', containerID: intent.target.containerID, fresh: isAskedToLook(facts.object) };
+  if (succeeded(lookUp.outcome)) {
+    const listed = lookUp.outcome.value.find((candidate) => sameID(candidate.id, id));
+    if (listed !== undefined) return held(it, listed, rest);
+    // Missing from a list is not gone yet: the list may be some minutes old, or lag.
+    if (snapshot === undefined)
+      return { do: 'ReadSnapshot', id, progress: policy.needsProgress(facts, intent.target) };
+    if (succeeded(snapshot)) return held(it, snapshot.value, rest);
+    if (!lookUp.fresh) return { do: 'LookUp', containerID: intent.target.containerID, fresh: true };
+    if (snapshot.kind === 'NotFound' && snapshot.what === 'Object') return missing(it, rest);
+    return { do: 'Finish', looked: true, ...rest };
+  }
+  if (lookUp.outcome.kind === 'NotFound') {
+    if (containerGone === undefined)
+      return { do: 'ProveContainerGone', containerID: intent.target.containerID };
+    if (succeeded(containerGone) && containerGone.value) return missing(it, rest);
+  }
+  return { do: 'Finish', looked: true, ...rest };
+}
+
+/** The vendor has it: is it still what it was? */
+function held<O extends ManagedObject, N>(
+  it: UnderWay<O, N>,
+  snapshot: Snapshot,
+  rest: Pick<Finish, 'requeueAfterMs' | 'events'>,
+): Step {
+  const { facts, policy, recorded, intent } = it;
+  const settled = { looked: true, settled: true, ...rest } as const;
+  const differenceMs = Math.abs(
+    Date.parse(snapshot.createdAt ?? '') - Date.parse(recorded.creationTime ?? ''),
+  );
+  // The first answer's time may differ a little from that of the finished one; another one's differs by far.
+  if (differenceMs > 60_000) {
+    const message = `the vendor has another snapshot under this id: made ${snapshot.createdAt}, not ${recorded.creationTime}`;
+    return finish(
+      { reason: 'SnapshotMissing', message, also: drifted(message) },
+      { record: { readyToUse: false }, ...settled },
+    );
+  }
+  if (
+    snapshot.state === 'Succeeded' &&
+    recorded.readyToUse &&
+    recorded.reason !== 'ProviderChanged' &&
+    recorded.reason !== 'Paused'
+  ) {
+    return { do: 'Finish', ...settled };
+  }
+  if (snapshot.state === 'Succeeded') {
+    // It had been given up for missing, or not been looked at: the evidence must be whole again, and a list that
+    // was remembered is not.
+    const { seen } = facts;
+    if (seen.snapshot === undefined)
+      return { do: 'ReadSnapshot', id: snapshot.id, progress: policy.needsProgress(facts, intent.target) };
+    if (!succeeded(seen.snapshot)) return { do: 'Finish', looked: true, ...rest };
+    const assessment = policy.assess(facts, intent.target, seen.snapshot.value);
+    if (assessment.is === 'Ready')
+      return finish(assessment.verdict, { record: { readyToUse: true }, ...settled });
+    return { do: 'Finish', ...settled };
+  }
+  // An update of Azure's own, or a word that is not known, is no proof of anything.
+  if (snapshot.state === 'Creating' || snapshot.state === 'Unrecognised') return { do: 'Finish', ...settled };
+  const message = `the vendor calls it ${snapshot.vendorState} now`;
+  return finish(
+    { reason: 'ModifiedOutside', message, also: drifted(message) },
+    { record: { readyToUse: false }, ...settled },
+  );
+}
+
+function missing<O extends ManagedObject, N>(
+  it: UnderWay<O, N>,
+  rest: Pick<Finish, 'requeueAfterMs' | 'events'>,
+): Finish {
+  const message = `${it.intent.target.name} was there and is gone at the vendor: someone else removed it. Nothing is made anew; make a new object`;
+  return finish(
+    { reason: 'SnapshotMissing', message, also: drifted(message) },
+    { record: { readyToUse: false }, looked: true, settled: true, ...rest },
+  );
+}
+
+function drifted(message: string) {
+  return { Drifted: { status: 'True' as const, reason: 'ChangedAtVendor', message } };
+}
+
+/** What the ttl asks for: nothing, a look later, a word to people, or the end. */
+function expire<O extends ManagedObject, N>(
+  it: UnderWay<O, N>,
+): { do: 'DeleteObject' } | (Pick<Finish, 'events'> & { do: 'Wait'; requeueAfterMs: number }) | undefined {
+  const { facts, policy, recorded } = it;
+  const { ttlMs } = policy.deadlines(facts.object);
+  if (ttlMs === undefined || recorded.completionTime === undefined) return undefined;
+  const leftMs = Date.parse(recorded.completionTime) + ttlMs - facts.now;
+  if (leftMs > 0) return { do: 'Wait', requeueAfterMs: leftMs };
+  const retryMs = Math.min(facts.settings.driftIntervalMs, 300_000);
+  if (isSet(facts.object, annotations.hold) || isPaused(facts.object))
+    return { do: 'Wait', requeueAfterMs: retryMs };
+  if (facts.neighbours.readers.length > 0) return { do: 'Wait', requeueAfterMs: retryMs };
+  const tracker = trackedBy(facts.object);
+  if (tracker === undefined) return { do: 'DeleteObject' };
+  const note = `spec.ttl has passed, but ${tracker} tracks this object and would make it anew; remove it from there`;
+  return {
+    do: 'Wait',
+    requeueAfterMs: facts.settings.driftIntervalMs,
+    events: [{ type: 'Warning', reason: 'ExpiryNotCarriedOut', note }],
+  };
+}
+
+/** The GitOps tool that would make an object anew if it were deleted. */
+export function trackedBy(object: KubernetesObject): string | undefined {
+  const { annotations: notes = {}, labels = {} } = object.metadata;
+  if ('argocd.argoproj.io/tracking-id' in notes || 'argocd.argoproj.io/instance' in labels) return 'Argo CD';
+  // Argo CD's other way to track is a label that Helm's charts bear too. Where it may be Argo CD's, an object that
+  // stays too long does less harm than one that is made anew for ever.
+  const instance = 'app.kubernetes.io/instance' in labels;
+  if (instance && labels['app.kubernetes.io/managed-by'] !== 'Helm') return 'Argo CD';
+  if ('kustomize.toolkit.fluxcd.io/name' in labels || 'helm.toolkit.fluxcd.io/name' in labels) return 'Flux';
+  return undefined;
+}

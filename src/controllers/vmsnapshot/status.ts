@@ -1,0 +1,143 @@
+import { condition, timestamp } from '../../api/conditions.ts';
+import { parseDuration } from '../../api/duration.ts';
+import type { Reason } from '../../api/reasons.ts';
+import type { VMSnapshot, VMSnapshotStatus } from '../../api/v1alpha1/vm-snapshot.ts';
+import { nameOf, normalizeLocation, sameID } from '../../providers/azure/ids.ts';
+import { succeeded } from '../../providers/outcome.ts';
+import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
+import { readIntent } from '../intent.ts';
+import type { Facts, Finish, Recorded } from '../lifecycle/facts.ts';
+import { isAway, replicationOf } from '../lifecycle/replication.ts';
+
+/** The protocol's view of a status. */
+export function recordedOf(object: VMSnapshot): Recorded {
+  const { status } = object;
+  return {
+    reason: condition(status?.conditions, 'Ready')?.reason as Reason | undefined,
+    provisioningState: status?.provisioningState,
+    readyToUse: status?.readyToUse ?? false,
+    snapshotID: status?.snapshotID,
+    endpointID: status?.endpointID,
+    creationTime: status?.creationTime,
+    completionTime: status?.completionTime,
+    location: status?.location,
+    vmLocation:
+      status?.source?.location === undefined ? undefined : normalizeLocation(status.source.location),
+    vmUID: status?.vm?.uid,
+    copyOf: undefined,
+    operation: status?.operation,
+    error: status?.error,
+  };
+}
+
+/** What a run adds to the status; `undefined` takes a member away. */
+export function statusOf(facts: Facts<VMSnapshot, unknown>, finish: Finish): VMSnapshotStatus {
+  const { object, seen } = facts;
+  const { spec, status = {} } = object;
+  const intent = readIntent<SnapshotTarget>(object);
+  const record = finish.record ?? {};
+  const next: VMSnapshotStatus = {
+    deletionPolicy: spec.deletionPolicy ?? (spec.source.existing === undefined ? 'Delete' : 'Retain'),
+  };
+  if (finish.verdict !== undefined)
+    next.provisioningState = record.provisioningState ?? status.provisioningState ?? 'Pending';
+  if (record.provisioningState !== undefined) next.provisioningState = record.provisioningState;
+  if (finish.verdict !== undefined) next.readyToUse = record.readyToUse ?? status.readyToUse ?? false;
+  if (record.readyToUse !== undefined) next.readyToUse = record.readyToUse;
+  if (record.snapshotID !== undefined) next.snapshotID = record.snapshotID ?? undefined;
+  // What an attempt had shown goes with it: the next one makes another snapshot.
+  if (record.snapshotID === null)
+    Object.assign(next, {
+      creationTime: undefined,
+      consistency: undefined,
+      disks: undefined,
+      vendor: undefined,
+    });
+  // The next attempt's data begins anew.
+  if (record.snapshotID === null) next.replication = undefined;
+  if (record.operation !== undefined) next.operation = record.operation ?? undefined;
+  if (record.error !== undefined) next.error = record.error ?? undefined;
+
+  const vm = seen.vm !== undefined && succeeded(seen.vm) ? seen.vm.value : undefined;
+  if (status.vm === undefined) {
+    // Until it is resolved, the name that the spec gives: people look for it.
+    const wanted = spec.source.vm;
+    const name = wanted?.name ?? (wanted?.id === undefined ? undefined : nameOf(wanted.id));
+    if (name !== undefined && finish.verdict !== undefined) next.vm = { name };
+  }
+  if (status.vm?.uid === undefined && vm !== undefined) next.vm = { id: vm.id, name: vm.name, uid: vm.uid };
+  // Until something was made by it, an intent is only an annotation, which anyone who edits the object can write.
+  const made = (record.snapshotID ?? status.snapshotID) !== undefined;
+  if (intent !== undefined) {
+    next.endpointID = status.endpointID ?? intent.endpointID;
+    next.location = intent.target.location;
+    if (status.vm?.id === undefined && made && intent.target.vmID !== undefined) {
+      const { vmID, vmUID } = intent.target;
+      next.vm = { id: vmID, name: nameOf(vmID), ...(vmUID === undefined ? {} : { uid: vmUID }) };
+    }
+  }
+  if (finish.snapshot !== undefined) Object.assign(next, shown(facts, finish.snapshot, intent?.target));
+  if (record.completedAt !== undefined && status.completionTime === undefined) {
+    next.completionTime = timestamp(record.completedAt);
+  }
+  const completion = next.completionTime ?? status.completionTime;
+  next.expirationTime =
+    spec.ttl === undefined || completion === undefined
+      ? undefined
+      : timestamp(Date.parse(completion) + parseDuration(spec.ttl));
+  return next;
+}
+
+/** What the vendor shows of the snapshot, in the words of the status. */
+function shown(
+  facts: Facts<VMSnapshot, unknown>,
+  snapshot: Snapshot,
+  target: SnapshotTarget | undefined,
+): VMSnapshotStatus {
+  const { status = {} } = facts.object;
+  const next: VMSnapshotStatus = { vendor: { provisioningState: cut(snapshot.vendorState, 1024) } };
+  const { createdAt } = snapshot;
+  // Identity and creation time only move forward: of one snapshot, the first word of the vendor stays.
+  const another = status.snapshotID !== undefined && !sameID(status.snapshotID, snapshot.id);
+  if (createdAt !== undefined && !Number.isNaN(Date.parse(createdAt)))
+    next.creationTime = (another ? undefined : status.creationTime) ?? timestamp(Date.parse(createdAt));
+  const { size, osType, location } = snapshot.source;
+  next.source = {
+    ...(size === undefined ? {} : { size: cut(size, 128) }),
+    ...(osType === undefined ? {} : { osType: cut(osType, 64) }),
+    ...(location === undefined ? {} : { location: cut(location, 64) }),
+  };
+  const excluded = snapshot.excludedDiskIDs.map(nameOf);
+  const indications =
+    excluded.length === 0
+      ? []
+      : [{ type: 'Partial', message: `left away: ${excluded.join(', ')}`.slice(0, 1024) }];
+  if (snapshot.consistency !== undefined || indications.length > 0) {
+    next.consistency = {
+      ...(snapshot.consistency === undefined ? {} : { level: snapshot.consistency }),
+      ...(indications.length === 0 ? {} : { indications }),
+    };
+  }
+  if (snapshot.disks.length > 0) {
+    next.disks = snapshot.disks.slice(0, 65).map((disk) => ({
+      ...(disk.id === undefined ? {} : { id: disk.id }),
+      name: cut(disk.name, 256),
+      ...(disk.sizeBytes === undefined ? {} : { sizeBytes: disk.sizeBytes }),
+      ...(disk.snapshotID === undefined ? {} : { snapshotID: disk.snapshotID }),
+    }));
+  }
+  if (
+    target !== undefined &&
+    isAway(target) &&
+    (snapshot.state === 'Succeeded' || snapshot.replication !== undefined)
+  ) {
+    const startedAt = Date.parse(status.creationTime ?? next.creationTime ?? '') || facts.now;
+    next.replication = replicationOf(status.replication, snapshot, startedAt, facts.now);
+  }
+  return next;
+}
+
+/** Vendor's words are data: too long for the schema, they would make the whole status refused. */
+function cut(words: string, length: number): string {
+  return words.slice(0, length).toWellFormed();
+}

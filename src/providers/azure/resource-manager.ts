@@ -1,0 +1,304 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '../../runtime/log.ts';
+import type { Admission, Ask, Budget, Ending } from '../budget.ts';
+import {
+  type HttpRequest,
+  type HttpResponse,
+  headerOf,
+  parseJSON,
+  splitURL,
+  type TLSOptions,
+  Transport,
+} from '../http.ts';
+import type { Call, Failure, Outcome, WriteCall } from '../outcome.ts';
+import {
+  type CloudEndpoints,
+  metadataPath,
+  parseMetadata,
+  resourceManagerOrigin,
+  type TokenEndpoints,
+} from './clouds.ts';
+import { type AzureAuth, TokenSource } from './credentials.ts';
+import { MalformedAnswer } from './json.ts';
+import { failureOf, malformedAnswer, quotaOf, throttleOf, transportFailure, waitOf } from './outcomes.ts';
+
+/** What a connection to a Resource Manager is made of. */
+export interface ResourceManagerOptions {
+  endpoints: CloudEndpoints;
+  auth: AzureAuth;
+  tenantID: string;
+  /** Whether the authority is none of Microsoft's. */
+  customAuthority: boolean;
+  tls?: TLSOptions;
+  maxConnections: number;
+  requestTimeoutMs: number;
+  budget: Budget;
+  monotonic(): number;
+  log: Logger;
+  onRequest?(request: RequestReport): void;
+}
+
+/** One request as metrics see it. */
+export interface RequestReport {
+  operation: string;
+  /** HTTP status, or the code of what happened on the way. */
+  code: string;
+  outcome: Outcome<unknown>['kind'];
+  seconds: number;
+}
+
+/** One exchange with the Resource Manager. */
+export interface Exchange<T> {
+  operation: string;
+  method: HttpRequest['method'];
+  /** Path and query, byte for byte. */
+  path: string;
+  body?: object;
+  /** What the request is about, for the vendor's policies. */
+  resource: string;
+  /** The id of the resource itself, where it is one: decides what a 404 proves. */
+  resourceID?: string;
+  /** Reads a 2xx. May throw a MalformedAnswer. */
+  read(response: HttpResponse): Outcome<T>;
+}
+
+/** What one attempt came to. */
+interface Attempt<T> {
+  outcome: Outcome<T>;
+  /** HTTP status, where there was an answer. */
+  status?: number;
+  /** The token, when it was refused. */
+  refusedToken?: string;
+}
+
+/** Azure promises to take URLs of 4 kB; what is longer than this is none of its own (Azure sheet, section 5). */
+const maxTokenLength = 8_192;
+
+/** Speaks to a Resource Manager: tokens, budget, one request for each exchange, and what came of it. */
+export class ResourceManager {
+  /** `https://host[:port]`. */
+  readonly origin: string;
+  readonly #options: ResourceManagerOptions;
+  readonly #transport: Transport;
+  readonly #identityTransport: Transport;
+  readonly #tokens: TokenSource;
+
+  /** Sends nothing yet. Throws a TypeError when the address cannot be one. */
+  constructor(options: ResourceManagerOptions) {
+    const { auth, tenantID, customAuthority, tls, maxConnections, monotonic } = options;
+    this.#options = options;
+    this.origin = resourceManagerOrigin(options.endpoints);
+    const transport = { ...(tls === undefined ? {} : { tls }), maxConnections, monotonic };
+    this.#transport = new Transport(transport);
+    // The metadata service of a node is link-local: no proxy reaches it.
+    this.#identityTransport =
+      'managedIdentity' in auth ? new Transport({ ...transport, direct: true }) : this.#transport;
+    this.#tokens = new TokenSource({
+      auth,
+      tenantID,
+      customAuthority,
+      endpoints: () => this.#tokenEndpoints(),
+      send: (request) => this.#identityTransport.send(request),
+      timeoutMs: options.requestTimeoutMs,
+      monotonic,
+      now: Date.now,
+    });
+  }
+
+  /** One exchange, and a second one when the token was refused. */
+  async send<T>(call: Call | WriteCall, exchange: Exchange<T>): Promise<Outcome<T>> {
+    const startedAt = this.#options.monotonic();
+    let attempt = await this.#attempt(call, exchange);
+    // A refused token proves that nothing was done: one more try is no repetition, also of a write.
+    if (attempt.refusedToken !== undefined && this.#tokens.drop(attempt.refusedToken)) {
+      attempt = await this.#attempt(call, exchange);
+    }
+    const { outcome, status } = attempt;
+    this.#options.onRequest?.({
+      operation: exchange.operation,
+      code: String(status ?? ('error' in outcome ? outcome.error.code : '')),
+      outcome: outcome.kind,
+      seconds: (this.#options.monotonic() - startedAt) / 1000,
+    });
+    return outcome;
+  }
+
+  /** Token, budget, request, and what it came to. */
+  async #attempt<T>(call: Call | WriteCall, exchange: Exchange<T>): Promise<Attempt<T>> {
+    const write = exchange.method !== 'GET';
+    const token = await this.#tokens.get(call.signal);
+    if (!token.ok) return { outcome: token.failure };
+    const ask: Ask = {
+      priority: call.priority,
+      operation: exchange.operation,
+      resource: exchange.resource.toLowerCase(),
+      signal: call.signal,
+    };
+    const admission = await this.#options.budget.acquire(ask);
+    if (!admission.admitted) return { outcome: heldBack(admission) };
+    let ending: Ending = 'Unsent';
+    try {
+      const result = await this.#transport.send(this.#request(call, exchange, token.token));
+      if (!result.ok) {
+        if (result.failure.cause === undefined) ending = 'Outage';
+        return { outcome: transportFailure(result.failure, write) };
+      }
+      const { response } = result;
+      const { status } = response;
+      ending = isOutage(status) ? 'Outage' : 'Answered';
+      this.#log(exchange, response);
+      this.#obey(ask, response);
+      const outcome = interpret(exchange, response, write);
+      return status === 401 ? { outcome, status, refusedToken: token.token } : { outcome, status };
+    } finally {
+      admission.done(ending);
+    }
+  }
+
+  #request<T>(call: Call | WriteCall, exchange: Exchange<T>, token: string): HttpRequest {
+    const body = exchange.body === undefined ? undefined : JSON.stringify(exchange.body);
+    const sendBefore = 'sendBefore' in call ? call.sendBefore : undefined;
+    return {
+      method: exchange.method,
+      url: `${this.origin}${exchange.path}`,
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/json',
+        // Messages are translated otherwise.
+        'accept-language': 'en-US',
+        'user-agent': 'keyframe',
+        'x-ms-client-request-id': randomUUID(),
+        ...(call.correlationID === undefined ? {} : { 'x-ms-correlation-request-id': call.correlationID }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body }),
+      timeoutMs: this.#options.requestTimeoutMs,
+      signal: call.signal,
+      ...(sendBefore === undefined ? {} : { sendBefore }),
+    };
+  }
+
+  /** Tells the budget what the vendor said about its own limits. */
+  #obey(ask: Ask, response: HttpResponse): void {
+    const { budget } = this.#options;
+    for (const { policy, left } of quotaOf(response)) budget.note(ask, policy, left);
+    if (response.status !== 429) return;
+    const { afterMs, policy } = throttleOf(response, Date.now());
+    budget.park(ask, policy, afterMs);
+  }
+
+  #log<T>(exchange: Exchange<T>, response: HttpResponse): void {
+    this.#options.log.debug('Azure answered', {
+      operation: exchange.operation,
+      resource: exchange.resourceID,
+      status: response.status,
+      requestID: headerOf(response, 'x-ms-request-id'),
+      correlationID: headerOf(response, 'x-ms-correlation-request-id'),
+      routingID: headerOf(response, 'x-ms-routing-request-id'),
+    });
+  }
+
+  /** What to poll; nothing when Azure names no URL of its own, and then the resource itself tells. */
+  pollingToken(response: HttpResponse): { token?: string } {
+    for (const [header, kind] of [
+      ['azure-asyncoperation', 'status'],
+      ['location', 'location'],
+    ] as const) {
+      const url = headerOf(response, header);
+      const token = `${kind}:${url}`;
+      if (url === undefined || token.length > maxTokenLength) continue;
+      if (this.pathOf(url) !== undefined) return { token };
+    }
+    return {};
+  }
+
+  /**
+   * What a token of `pollingToken` stands for; undefined when it is none. Tokens lie in a status that others may
+   * write: whatever they say, the credentials go to this Resource Manager only.
+   */
+  readToken(token: string): { kind: 'status' | 'location'; path: string } | undefined {
+    const [, kind, url] = /^(status|location):(.*)$/s.exec(token) ?? [];
+    const path = token.length > maxTokenLength ? undefined : this.pathOf(url ?? '');
+    if (path === undefined) return undefined;
+    return { kind: kind === 'status' ? 'status' : 'location', path };
+  }
+
+  /** Path and query of a URL of this Resource Manager, byte for byte; undefined for any other URL. */
+  pathOf(url: string): string | undefined {
+    const address = splitURL(url);
+    return address?.origin === this.origin ? address.target : undefined;
+  }
+
+  /** Where tokens come from; a Custom cloud may leave it to its Resource Manager to say. */
+  async #tokenEndpoints(): Promise<TokenEndpoints | Failure> {
+    const { endpoints } = this.#options;
+    const authority = endpoints.authority?.replace(/\/+$/, '');
+    const { audience } = endpoints;
+    if (authority !== undefined && audience !== undefined) return { authority, audience };
+    const result = await this.#transport.send({
+      method: 'GET',
+      url: `${this.origin}${metadataPath}`,
+      headers: { accept: 'application/json', 'user-agent': 'keyframe' },
+      timeoutMs: this.#options.requestTimeoutMs,
+    });
+    if (!result.ok) return transportFailure(result.failure, false);
+    const { response } = result;
+    if (response.status !== 200) {
+      // What a 404 or 403 means here says nothing about the resource for which the token is wanted.
+      const { error } = failureOf(response, { write: false, now: Date.now() });
+      return { kind: 'Unavailable', error };
+    }
+    try {
+      const told = parseMetadata(jsonOf(response));
+      return { authority: authority ?? told.authority, audience: audience ?? told.audience };
+    } catch (error) {
+      if (!(error instanceof MalformedAnswer)) throw error;
+      return malformedAnswer(error.message, response, false);
+    }
+  }
+
+  /** Ends all connections; what is under way fails. */
+  async close(): Promise<void> {
+    await Promise.all([this.#transport.close(), this.#identityTransport.close()]);
+  }
+}
+
+function interpret<T>(exchange: Exchange<T>, response: HttpResponse, write: boolean): Outcome<T> {
+  if (response.status < 200 || response.status >= 300) {
+    const { resourceID } = exchange;
+    const context = { write, creates: exchange.method === 'PUT', now: Date.now() };
+    return failureOf(response, resourceID === undefined ? context : { ...context, resourceID });
+  }
+  try {
+    return exchange.read(response);
+  } catch (error) {
+    if (!(error instanceof MalformedAnswer)) throw error;
+    return malformedAnswer(error.message, response, write);
+  }
+}
+
+/** The JSON of an answer; undefined when the body is empty. Throws a MalformedAnswer when it is none. */
+export function jsonOf(response: HttpResponse): unknown {
+  if (response.body.trim() === '') return undefined;
+  const json = parseJSON(response.body);
+  if (json === undefined) throw new MalformedAnswer('the answer should be JSON, and is not');
+  return json;
+}
+
+/** Answers of something in front of the vendor, or of a vendor that is down. A 500 may be about one resource. */
+function isOutage(status: number): boolean {
+  return status === 502 || status === 503 || status === 504;
+}
+
+function heldBack(admission: Exclude<Admission, { admitted: true }>): Failure {
+  const { why, afterMs, message } = admission;
+  if (why === 'Throttled') return { kind: 'Throttled', afterMs, error: { code: 'HeldBack', message } };
+  if (why === 'Outage') return { kind: 'Unavailable', afterMs, error: { code: 'Outage', message } };
+  return { kind: 'Unavailable', error: { code: 'Aborted', message } };
+}
+
+/** How long Azure asks to wait before the next look, where it does. */
+export function afterOf(response: HttpResponse): { afterMs?: number } {
+  const afterMs = waitOf(response, Date.now());
+  return afterMs === undefined ? {} : { afterMs };
+}
