@@ -310,7 +310,7 @@ export const badObjects: BadObject[] = [
     kind: 'RestorePointCopy',
     name: 'copies-refused',
     spec: () => ({ source: { snapshotRef: { name: 'memory' } }, target: { location: 'northeurope' } }),
-    reason: 'Queued',
+    reason: 'SourceNotFound',
     says: [/VMSnapshot memory/, /UnsupportedByProvider/],
   },
   {
