@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import {
@@ -9,6 +9,7 @@ import {
   type Server as NetServer,
   type Socket,
 } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -17,6 +18,7 @@ import {
   createCertificateAuthority,
   type ServerCertificate,
 } from '../../test/simulators/common/tls.ts';
+import { createClientCertificate } from '../../test/simulators/spf/client-certificates.ts';
 import {
   type HttpRequest,
   type HttpResult,
@@ -282,24 +284,87 @@ describe('a certificate', () => {
   });
 });
 
-describe('a proxy', () => {
-  /** A proxy that tunnels, and remembers where to. */
-  async function startProxy(): Promise<{ url: string; tunnels: string[] }> {
-    const tunnels: string[] = [];
-    const proxy = createHttpServer();
-    proxy.on('connect', (request, client) => {
-      tunnels.push(request.url ?? '');
-      const [host, port] = (request.url ?? '').split(':');
-      const upstream = connect(Number(port), host, () => {
-        client.write('HTTP/1.1 200 OK\r\n\r\n');
-        upstream.pipe(client).pipe(upstream);
-      });
-      client.on('error', () => upstream.destroy());
-      upstream.on('error', () => client.destroy());
+test('MERGE, which no standard knows, goes out with its body', async () => {
+  let seen = '';
+  const url = await listen(
+    createServer(certificate, async (request, response) => {
+      for await (const chunk of request) seen += `${request.method} ${chunk}`;
+      response.writeHead(204).end();
+    }),
+  );
+  const result = await transportOf().send(get(url, { method: 'MERGE', body: '{}' }));
+  expect(result).toMatchObject({ ok: true, response: { status: 204 } });
+  expect(seen).toBe('MERGE {}');
+});
+
+describe('a client certificate', () => {
+  test('is shown to the server', async () => {
+    const own = await createClientCertificate('keyframe');
+    const url = await listen(
+      createServer({ ...certificate, requestCert: true, rejectUnauthorized: false }, (request, response) =>
+        response.end((request.socket as TLSSocket).getPeerCertificate().subject?.CN),
+      ),
+    );
+    const clientCertificate = { certificate: own.cert, key: own.key };
+    expect(await transportOf({ clientCertificate }).send(get(url))).toMatchObject({
+      response: { body: 'keyframe' },
     });
-    return { url: await listen(proxy, false), tunnels };
+    expect(await transportOf().send(get(url))).toMatchObject({ response: { body: '' } });
+  });
+
+  test('is refused, without a word of the key, when it cannot be one', async () => {
+    const [own, other] = await Promise.all([createClientCertificate('a'), createClientCertificate('b')]);
+    for (const clientCertificate of [
+      { certificate: own.cert, key: other.key },
+      { certificate: 'nonsense', key: own.key },
+      { certificate: own.cert, key: 'nonsense' },
+    ]) {
+      expect(() => transportOf({ clientCertificate })).toThrow(/^the client certificate must be a PEM/);
+    }
+  });
+});
+
+describe('a pinned transport', () => {
+  /** Counts connections; answers which one a request came over, and ends it after a request for /end. */
+  async function startCounting(): Promise<{ url: string; connections: () => number }> {
+    const numbers = new Map<Socket, number>();
+    const server = createServer(certificate, (request, response) => {
+      response.end(`${numbers.get(request.socket)} ${request.httpVersion}`, () => {
+        if (request.url === '/end') request.socket.destroy();
+      });
+    });
+    server.on('secureConnection', (socket) => numbers.set(socket, numbers.size + 1));
+    return { url: await listen(server), connections: () => numbers.size };
   }
 
+  test('sends everything over one connection, of which it has the certificate', async () => {
+    const { url } = await startCounting();
+    const transport = transportOf({ pinned: true, maxConnections: 8 });
+    expect(transport.connection).toBeUndefined();
+    const answers = await Promise.all(Array.from({ length: 4 }, () => transport.send(get(url))));
+    expect(answers.map((one) => one.ok && one.response.body)).toEqual(Array(4).fill('1 1.1'));
+    expect(transport.connection?.serverCertificate).toEqual(new X509Certificate(certificate.cert).raw);
+  });
+
+  test.each(['straight', 'through a proxy'])('keeps a request to its connection, %s', async (way) => {
+    if (way === 'through a proxy') vi.stubEnv('HTTPS_PROXY', (await startProxy()).url);
+    const { url, connections } = await startCounting();
+    const transport = transportOf({ pinned: true });
+    expect(await transport.send(get(url))).toMatchObject({ response: { body: '1 1.1' } });
+    const { connection } = transport;
+    if (connection === undefined) throw new Error('there is no connection');
+    expect(connection.serverCertificate).toEqual(new X509Certificate(certificate.cert).raw);
+    expect(await transport.send(get(`${url}/end`, { connection }))).toMatchObject({ ok: true });
+    await vi.waitFor(() => expect(transport.connection).toBeUndefined());
+    const write = get(url, { method: 'POST', body: '{}', connection });
+    expect(failureOf(await transport.send(write))).toMatchObject({ sent: false, cause: 'ConnectionGone' });
+    expect(await transport.send(get(url))).toMatchObject({ response: { body: '2 1.1' } });
+    expect(transport.connection).not.toBe(connection);
+    expect(connections()).toBe(2);
+  });
+});
+
+describe('a proxy', () => {
   test('is taken from the environment, with the CA bundle and the send window', async () => {
     const proxy = await startProxy();
     vi.stubEnv('HTTPS_PROXY', proxy.url);
@@ -389,6 +454,23 @@ test('a vendor text is one line, and cut', () => {
   expect(vendorText('a\r\n\tb ')).toBe('a b');
   expect(vendorText('x'.repeat(5_000))).toHaveLength(1_024);
 });
+
+/** A proxy that tunnels, and remembers where to. */
+async function startProxy(): Promise<{ url: string; tunnels: string[] }> {
+  const tunnels: string[] = [];
+  const proxy = createHttpServer();
+  proxy.on('connect', (request, client) => {
+    tunnels.push(request.url ?? '');
+    const [host, port] = (request.url ?? '').split(':');
+    const upstream = connect(Number(port), host, () => {
+      client.write('HTTP/1.1 200 OK\r\n\r\n');
+      upstream.pipe(client).pipe(upstream);
+    });
+    client.on('error', () => upstream.destroy());
+    upstream.on('error', () => client.destroy());
+  });
+  return { url: await listen(proxy, false), tunnels };
+}
 
 /** An authority and a certificate of it that ended yesterday. */
 async function expiredCertificate(): Promise<{ caPem: string; expired: ServerCertificate }> {

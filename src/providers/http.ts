@@ -1,6 +1,7 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { Socket } from 'node:net';
 import tls from 'node:tls';
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { Agent, buildConnector, Client, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { redactText } from '../runtime/redact.ts';
 import type { VendorError } from './outcome.ts';
 
@@ -20,11 +21,31 @@ export interface TLSOptions {
   insecureSkipVerify?: boolean;
 }
 
+/** With which a client proves who it is, in TLS. */
+export interface ClientCertificate {
+  /** PEM; the client's own certificate first, then those between it and its authority. */
+  certificate: string;
+  /** PEM, not encrypted. */
+  key: string;
+}
+
+/** A connection of a pinned transport, for as long as it lives. */
+export interface Connection {
+  /** The server's own certificate, DER; absent without TLS. */
+  readonly serverCertificate?: Buffer;
+}
+
 /** How a transport is made. */
 export interface TransportOptions {
   tls?: TLSOptions;
+  clientCertificate?: ClientCertificate;
   /** Connections at once to one host. */
   maxConnections: number;
+  /**
+   * Keeps to one connection, which `connection` tells: for what authenticates a connection rather than a request.
+   * Speak to one host only.
+   */
+  pinned?: boolean;
   /** Milliseconds for TCP, proxy and TLS together. */
   connectTimeoutMs?: number;
   /** The clock of `sendBefore`, in milliseconds. */
@@ -35,7 +56,7 @@ export interface TransportOptions {
 
 /** One request. It is sent once, whatever happens. */
 export interface HttpRequest {
-  method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
+  method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE' | 'MERGE';
   /** Absolute. Path and query are sent byte for byte. */
   url: string;
   headers: Record<string, string>;
@@ -45,6 +66,8 @@ export interface HttpRequest {
   signal?: AbortSignal;
   /** The latest monotonic instant at which the first byte may leave. */
   sendBefore?: number;
+  /** Of a pinned transport: the connection that it may go over, and no other. */
+  connection?: Connection;
 }
 
 /** A complete answer, of whatever status. */
@@ -60,8 +83,8 @@ export interface HttpResponse {
 export interface HttpFailure {
   /** Whether a byte of the request may have left. */
   sent: boolean;
-  /** Why, where the caller is the cause: its signal, or its send window that had passed. */
-  cause?: 'Aborted' | 'TooLate';
+  /** Why, where the caller is the cause: its signal, its send window that had passed, its connection that is gone. */
+  cause?: 'Aborted' | 'TooLate' | 'ConnectionGone';
   error: VendorError;
 }
 
@@ -119,17 +142,24 @@ export function vendorText(text: string, limit = messageLimit): string {
 export class Transport {
   readonly #dispatcher: Dispatcher;
   readonly #monotonic: () => number;
+  #connection: Connection | undefined;
 
-  /** Connects to nothing yet. Throws a TypeError when the CA bundle cannot be read. */
+  /**
+   * Connects to nothing yet. Throws a TypeError when the CA bundle, or the client's certificate or key, cannot be
+   * read.
+   */
   constructor(options: TransportOptions) {
     const trust = {
-      secureContext: secureContextOf(options.tls?.caBundle),
+      secureContext: secureContextOf(options.tls?.caBundle, options.clientCertificate),
       rejectUnauthorized: options.tls?.insecureSkipVerify !== true,
     };
     const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     const common = {
       allowH2: false,
-      connections: options.maxConnections,
+      connections: options.pinned ? 1 : options.maxConnections,
+      ...(options.pinned
+        ? { factory: (origin: string | URL, given: object) => this.#pin(origin, given) }
+        : {}),
       connect: { ...trust, timeout: connectTimeoutMs },
       connectTimeout: connectTimeoutMs,
       maxHeaderSize: headerLimitBytes,
@@ -141,8 +171,21 @@ export class Transport {
     this.#dispatcher = options.direct
       ? new Agent(common)
       : // HTTP_PROXY is not for https; without this it would stand in for an absent HTTPS_PROXY.
-        new EnvHttpProxyAgent({ ...common, httpProxy: '', requestTls: trust, proxyTls: trust });
+        new EnvHttpProxyAgent({
+          ...common,
+          httpProxy: '',
+          requestTls: trust,
+          // The client's certificate is for the vendor, not for a proxy on the way.
+          proxyTls: options.clientCertificate
+            ? { ...trust, secureContext: secureContextOf(options.tls?.caBundle) }
+            : trust,
+        });
     this.#monotonic = options.monotonic;
+  }
+
+  /** The connection of a pinned transport that is open now. */
+  get connection(): Connection | undefined {
+    return this.#connection;
   }
 
   /** Sends one request, once. Never throws: what goes wrong is in the answer. */
@@ -158,6 +201,33 @@ export class Transport {
   /** Closes all connections; what is under way fails. */
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
+  }
+
+  /** A client of one connection that tells of each one that it opens, straight or through a proxy. */
+  #pin(origin: string | URL, given: Client.Options): Dispatcher {
+    const connect =
+      typeof given.connect === 'function'
+        ? given.connect
+        : buildConnector({ ...given.connect, allowH2: false });
+    return new Client(origin, {
+      ...given,
+      connect: (options, callback) =>
+        connect(options, (...result) => {
+          const [, socket] = result;
+          if (socket !== undefined && socket !== null) this.#follow(socket);
+          callback(...result);
+        }),
+    });
+  }
+
+  #follow(socket: Socket): void {
+    const serverCertificate =
+      socket instanceof tls.TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
+    const connection: Connection = serverCertificate === undefined ? {} : { serverCertificate };
+    this.#connection = connection;
+    socket.once('close', () => {
+      if (this.#connection === connection) this.#connection = undefined;
+    });
   }
 
   #dispatch(address: RawURL, request: HttpRequest, resolve: (result: HttpResult) => void): void {
@@ -200,6 +270,8 @@ export class Transport {
           );
         } else if (request.sendBefore !== undefined && this.#monotonic() > request.sendBefore) {
           giveUp(tooLate(host));
+        } else if (request.connection !== undefined && request.connection !== this.#connection) {
+          giveUp(connectionGone(host));
         } else {
           sent = true;
         }
@@ -241,14 +313,28 @@ export class Transport {
 }
 
 /** One context for all connections: parsing the system's certificates for each would cost milliseconds. */
-function secureContextOf(caBundle: string | undefined): tls.SecureContext {
-  if (caBundle === undefined) return tls.createSecureContext();
+function secureContextOf(caBundle: string | undefined, client?: ClientCertificate): tls.SecureContext {
+  const own = client === undefined ? {} : identityOf(client);
+  if (caBundle === undefined) return tls.createSecureContext(own);
   const blocks = caBundle.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
   // Node passes over what it cannot read, and trust that was meant to be there would just be missing.
   if (blocks.length === 0 || !blocks.every(isCertificate)) {
     throw new TypeError('the CA bundle (spec.tls) must hold certificates in PEM form, and nothing broken');
   }
-  return tls.createSecureContext({ ca: [...tls.getCACertificates('default'), ...blocks] });
+  return tls.createSecureContext({ ...own, ca: [...tls.getCACertificates('default'), ...blocks] });
+}
+
+/** The words of OpenSSL say little, and might say too much: a key is among what it read. */
+function identityOf({ certificate, key }: ClientCertificate): { cert: string; key: string } {
+  try {
+    const matches = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+    if (!matches) throw new TypeError('the key is that of another certificate');
+  } catch {
+    throw new TypeError(
+      'the client certificate must be a PEM certificate with its own PEM key, and the key not encrypted',
+    );
+  }
+  return { cert: certificate, key };
 }
 
 function isCertificate(pem: string): boolean {
@@ -274,6 +360,14 @@ function tooLate(host: string): HttpResult {
   return {
     ok: false,
     failure: { sent: false, cause: 'TooLate', error: { code: 'SendWindowPassed', message } },
+  };
+}
+
+function connectionGone(host: string): HttpResult {
+  const message = `the connection to ${host} that the request was for is gone, and it was not sent over another one`;
+  return {
+    ok: false,
+    failure: { sent: false, cause: 'ConnectionGone', error: { code: 'ConnectionGone', message } },
   };
 }
 
