@@ -5,7 +5,14 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-export type ProgramName = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kubectl' | 'helm';
+export type ProgramName =
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'kubelet'
+  | 'kubectl'
+  | 'helm';
 
 interface Program {
   /** The Go package to build, and the module whose version it bears. */
@@ -28,6 +35,8 @@ export const programs: Record<ProgramName, Program> = {
   },
   'kube-apiserver': kubernetesProgram('kube-apiserver', true),
   'kube-controller-manager': kubernetesProgram('kube-controller-manager', false),
+  'kube-scheduler': kubernetesProgram('kube-scheduler', false),
+  kubelet: kubernetesProgram('kubelet', false),
   kubectl: {
     ...kubernetesProgram('kubectl', true),
     installed: { versionArgs: ['version', '--client', '--output=json'], atLeast: 'v1.30.0' },
