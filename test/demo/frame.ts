@@ -3,8 +3,19 @@ import { kinds } from '../../src/api/kinds.ts';
 import type { DiskReplicationStatus } from '../../src/api/v1alpha1/common.ts';
 import type { RestorePointCopy } from '../../src/api/v1alpha1/restore-point-copy.ts';
 import type { VMSnapshot } from '../../src/api/v1alpha1/vm-snapshot.ts';
-import { isStalled, type Observation, readyOf, type Shown, type ShownEvent } from './observation.ts';
-import { bar, clock, counted, cut, type Glyphs, gibibytes, type Paint, padded, span } from './text.ts';
+import { type AnyObject, isStalled, readyOf } from '../../src/cli/objects.ts';
+import {
+  bar,
+  clock,
+  counted,
+  cut,
+  type Glyphs,
+  gibibytes,
+  type Paint,
+  padded,
+  span,
+} from '../../src/cli/text.ts';
+import type { Observation, ShownEvent } from './observation.ts';
 
 export interface FrameOptions {
   columns: number;
@@ -78,13 +89,13 @@ export function frame(observation: Observation, options: FrameOptions): string[]
 type RowOptions = FrameOptions & { nameWidth: number };
 
 /** What an object is called on the screen: providers are of two kinds, hence with kubectl's short name. */
-function titleOf({ kind, metadata }: Shown): string {
+function titleOf({ kind, metadata }: AnyObject): string {
   if (kind !== 'VMProvider' && kind !== 'ClusterVMProvider') return metadata.name;
   return `${kinds[kind].shortName}/${metadata.name}`;
 }
 
 /** One object: a sign, its name, the reason of Ready, and what else is to say of it; its message unless it is ready. */
-function row(object: Shown, details: (string | undefined)[], options: RowOptions): string {
+function row(object: AnyObject, details: (string | undefined)[], options: RowOptions): string {
   const { columns, paint, glyphs, nameWidth } = options;
   const ready = readyOf(object);
   const [glyph, style] =

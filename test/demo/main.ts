@@ -1,14 +1,15 @@
 /** `npm run demo`: VM snapshots and a cross-region copy on a real API server, seen in the status of the objects. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { ChangeLog } from '../../src/cli/lines.ts';
+import { type AnyObject, isStalled, readyOf } from '../../src/cli/objects.ts';
+import { Screen } from '../../src/cli/screen.ts';
+import { clock, glyphsFor, painter } from '../../src/cli/text.ts';
 import { Backstage, ProgramEnded } from './backstage.ts';
 import { frame } from './frame.ts';
 import { guide } from './guide.ts';
-import { ChangeLog } from './lines.ts';
-import { allOf, isStalled, type Observation, observe, readyOf, type Shown } from './observation.ts';
+import { allOf, type Observation, observe } from './observation.ts';
 import { copyName, manifests, namespace } from './scene.ts';
-import { Screen } from './screen.ts';
-import { clock, glyphsFor, painter } from './text.ts';
 
 const usage = `Usage: npm run demo -- [options]
 
@@ -76,7 +77,7 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
   say('applying the manifests of test/demo/scene.ts: two providers, five snapshots and a copy');
   const wanted = manifests(backstage.azure);
   await backstage.cluster.apply(wanted);
-  const isOurs = ({ kind, metadata }: Shown) =>
+  const isOurs = ({ kind, metadata }: AnyObject) =>
     wanted.some((one) => one.kind === kind && one.metadata.name === metadata.name);
 
   let isShowing = false;
@@ -94,7 +95,7 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
       notice,
     });
   const tell = (observation: Observation) => {
-    for (const line of changes.next(observation, Date.now())) say(line);
+    for (const line of changes.next(allOf(observation), Date.now())) say(line);
   };
   const resized = () => screen?.clear();
   const close = () => screen?.close();
@@ -129,7 +130,7 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
   if (isLive) {
     // What was seen last stays in the terminal's history.
     for (const line of draw(last, Number.POSITIVE_INFINITY)) say(line);
-    changes.next(last, Date.now());
+    changes.next(allOf(last), Date.now());
   }
   const seconds = ((Date.now() - begin) / 1000).toFixed(0);
   if (end === 'interrupted') return 130;
@@ -174,7 +175,7 @@ function looker(backstage: Backstage, tell: (line: string) => void): () => Promi
  *
  * @param ours what the demo itself applied; what people add by hand meanwhile is theirs
  */
-function outcomeOf(ours: Shown[], isLate: boolean): 'done' | 'failed' | 'late' | undefined {
+function outcomeOf(ours: AnyObject[], isLate: boolean): 'done' | 'failed' | 'late' | undefined {
   if (ours.some(isStalled)) return 'failed';
   const copied = ours.some(({ kind }) => kind === 'RestorePointCopy');
   if (copied && ours.every((object) => readyOf(object)?.status === 'True')) return 'done';

@@ -1,9 +1,9 @@
 import { apiVersion } from '../../src/api/kinds.ts';
-import type { Condition } from '../../src/api/v1alpha1/common.ts';
 import type { RestorePointCollection } from '../../src/api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from '../../src/api/v1alpha1/restore-point-copy.ts';
 import type { ClusterVMProvider, VMProvider } from '../../src/api/v1alpha1/vm-provider.ts';
 import type { VMSnapshot } from '../../src/api/v1alpha1/vm-snapshot.ts';
+import type { AnyObject } from '../../src/cli/objects.ts';
 import type { SendRequest } from '../controlplane/cluster.ts';
 
 /** An Event, as the demo shows it. */
@@ -25,8 +25,6 @@ export interface Observation {
   /** Oldest first. */
   events: ShownEvent[];
 }
-
-export type Shown = VMProvider | ClusterVMProvider | VMSnapshot | RestorePointCopy | RestorePointCollection;
 
 /** Reads the objects of a namespace, the cluster-wide providers, and the Events of both. */
 export async function observe(request: SendRequest, namespace: string): Promise<Observation> {
@@ -55,24 +53,12 @@ export async function observe(request: SendRequest, namespace: string): Promise<
   };
 }
 
-/** The Ready condition. */
-export function readyOf(object: Shown): Condition | undefined {
-  return object.status?.conditions?.find(({ type }) => type === 'Ready');
-}
-
-/** Whether it has failed for good, or until someone changes something. */
-export function isStalled(object: Shown): boolean {
-  return (
-    object.status?.conditions?.some(({ type, status }) => type === 'Stalled' && status === 'True') ?? false
-  );
-}
-
 /** Every object of the observation. */
-export function allOf({ providers, snapshots, copies, collections }: Observation): Shown[] {
+export function allOf({ providers, snapshots, copies, collections }: Observation): AnyObject[] {
   return [...providers, ...collections, ...snapshots, ...copies];
 }
 
 /** The items of a list bear no kind of their own. */
-function withKind<T extends Shown>(lists: [string, T[]][]): T[] {
+function withKind<T extends AnyObject>(lists: [string, T[]][]): T[] {
   return lists.flatMap(([kind, items]) => items.map((item) => ({ ...item, kind })));
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { copy, snapshot } from '../../../src/cli/testing/objects.ts';
+import { plainGlyphs } from '../../../src/cli/text.ts';
 import { type FrameOptions, frame } from '../../demo/frame.ts';
 import type { ShownEvent } from '../../demo/observation.ts';
-import { plainGlyphs } from '../../demo/text.ts';
-import { copy, observation, snapshot } from './objects.ts';
+import { observation } from './objects.ts';
 
 const options: FrameOptions = {
   columns: 100,

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { Screen } from '../../demo/screen.ts';
+import { Screen } from './screen.ts';
 
 const start = '\u001b[';
 
