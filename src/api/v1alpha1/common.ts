@@ -36,21 +36,26 @@ export const objectName = (description: string) =>
 export const localRef = (description: string) =>
   object({ name: objectName('Name of the object.') }, { description });
 
+/** A key of a Secret, with its default. */
+export const secretKey = (description: string, defaultKey: string) =>
+  optional(
+    text(253, {
+      // kubectl explain shows no default.
+      description: `${description} Unset: ${defaultKey}.`,
+      default: defaultKey,
+      minLength: 1,
+      form: {
+        pattern: '^[-._a-zA-Z0-9]+$',
+        message: 'write a key as Secrets have them: letters, digits, -, _ and .',
+      },
+    }),
+  );
+
 export const secretKeyRef = (description: string, defaultKey: string) =>
   object(
     {
       name: objectName('Name of the Secret.'),
-      key: optional(
-        text(253, {
-          description: 'Key in the Secret.',
-          default: defaultKey,
-          minLength: 1,
-          form: {
-            pattern: '^[-._a-zA-Z0-9]+$',
-            message: 'write a key as Secrets have them: letters, digits, -, _ and .',
-          },
-        }),
-      ),
+      key: secretKey('Key in the Secret.', defaultKey),
     },
     { description },
   );
@@ -95,38 +100,67 @@ export const location = (description: string) =>
     form: { pattern: '^[A-Za-z0-9 ]+$', message: 'write the name of a region, such as westeurope' },
   });
 
-/** One VM, by id or by name. */
+/** A GUID, in either case. */
+export const guid = (description: string) =>
+  text(36, {
+    description,
+    form: {
+      pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
+      message: 'write a GUID such as 01234567-89ab-cdef-0123-456789abcdef',
+    },
+  });
+
+const vmID = () =>
+  text(maxIDLength, {
+    description:
+      "The vendor's id of the VM. Azure: /subscriptions/../resourceGroups/../providers/Microsoft.Compute/virtualMachines/..; oVirt: its GUID; SPF: its ID, which is not its VMId.",
+    minLength: 1,
+  });
+// oVirt's own names go up to 255 characters.
+const vmName = () =>
+  text(255, {
+    description: 'The name of the VM. Several VMs of that name: AmbiguousSource, with their ids.',
+    minLength: 1,
+    form: { pattern: '^[^/]+$', message: 'write the name alone; an id goes into id' },
+  });
+
+/** The stamp (the VMM server) of SPF. */
+export const stampID = (description: string) => guid(`SPF: ${description}`);
+
+/** One VM of any vendor, by id or by name alone. */
+export const plainVMRef = (description: string) =>
+  object(
+    { id: optional(vmID()), name: optional(vmName()) },
+    { description: `${description} Set exactly one of id, name.`, rules: [exactlyOne('id', 'name')] },
+  );
+
+const vmMembers = {
+  id: optional(vmID()),
+  name: optional(vmName()),
+  resourceGroup: optional(
+    resourceGroupName("Azure: the resource group of a VM given by name. Unset: the provider's."),
+  ),
+};
+const vmRules = [
+  exactlyOne('id', 'name'),
+  {
+    rule: '!(has(self.id) && has(self.resourceGroup))',
+    message: 'resourceGroup goes with name; an id holds its own',
+  },
+];
+
+/** One VM of Azure, by id or by name. */
+export const azureVMRef = (description: string) =>
+  object(vmMembers, { description: `${description} Set exactly one of id, name.`, rules: vmRules });
+
+/** One VM of any vendor, by id or by name, with what narrows a name down. */
 export const vmRef = (description: string) =>
   object(
     {
-      id: optional(
-        text(maxIDLength, {
-          description:
-            "The vendor's id of the VM. Azure: /subscriptions/../resourceGroups/../providers/Microsoft.Compute/virtualMachines/..",
-          minLength: 1,
-        }),
-      ),
-      name: optional(
-        text(128, {
-          description: 'The name of the VM.',
-          minLength: 1,
-          form: { pattern: '^[^/]+$', message: 'write the name alone; an id goes into id' },
-        }),
-      ),
-      resourceGroup: optional(
-        resourceGroupName("Azure: the resource group of a VM given by name. Unset: the provider's."),
-      ),
+      ...vmMembers,
+      stampID: optional(stampID('the stamp on which the VM lies. Unset: found from the VM.')),
     },
-    {
-      description: `${description} Set exactly one of id, name.`,
-      rules: [
-        exactlyOne('id', 'name'),
-        {
-          rule: '!(has(self.id) && has(self.resourceGroup))',
-          message: 'resourceGroup goes with name; an id holds its own',
-        },
-      ],
-    },
+    { description: `${description} Set exactly one of id, name.`, rules: vmRules },
   );
 
 export const Condition = object(
@@ -153,26 +187,37 @@ export const Conditions = listByKey(Condition, 'type', 16, {
     'Ready always; Reconciling and Stalled only while they are True, never both. A terminal failure sets Stalled.',
 });
 
-export const Operation = object(
+const operationMembers = {
+  kind: text(64, { description: 'What is being done: Create, Copy, Delete, Restore.' }),
+  token: optional(
+    text(8192, { description: "The vendor's handle of the operation, for a restart; dropped at the end." }),
+  ),
+  startedAt: optional(timestamp({ description: 'When the first attempt began; deadlines count from here.' })),
+  attempts: optional(
+    integer(0, 1_000_000, {
+      description: 'Attempts that are settled as not made: refused by the vendor, or proved without effect.',
+    }),
+  ),
+  nextAttemptAt: optional(timestamp({ description: 'When the next attempt is due.' })),
+};
+const operationDescription =
+  'The operation in hand: all that a restart of the operator needs beside the intent.';
+
+export const Operation = object(operationMembers, { description: operationDescription });
+
+/** Of a kind whose operations freeze guests. */
+export const FreezingOperation = object(
   {
-    kind: text(64, { description: 'What is being done: Create, Copy, Delete.' }),
-    token: optional(
-      text(8192, { description: "The vendor's handle of the operation, for a restart; dropped at the end." }),
+    ...operationMembers,
+    frozenAt: optional(
+      timestamp({ description: 'When the guest was frozen for it, where that was asked for.' }),
     ),
-    startedAt: optional(
-      timestamp({ description: 'When the first attempt began; deadlines count from here.' }),
-    ),
-    attempts: optional(
-      integer(0, 1_000_000, {
-        description:
-          'Attempts that are settled as not made: refused by the vendor, or proved without effect.',
-      }),
-    ),
-    nextAttemptAt: optional(timestamp({ description: 'When the next attempt is due.' })),
+    thawedAt: optional(timestamp({ description: 'When the guest was thawed again.' })),
   },
-  { description: 'The operation in hand: all that a restart of the operator needs beside the intent.' },
+  { description: operationDescription },
 );
-export type Operation = Static<typeof Operation>;
+/** The operation of any kind. */
+export type Operation = Static<typeof FreezingOperation>;
 
 export const StatusError = object(
   {
@@ -251,6 +296,13 @@ export const Encryption = list(
   },
 );
 export type Encryption = Static<typeof Encryption>;
+
+/** Which disks, by name or id. */
+export const diskIDs = (description: string) =>
+  list(text(maxIDLength, { description: 'A disk of the VM, by name or id.', minLength: 1 }), 64, {
+    description,
+    minItems: 1,
+  });
 
 /** Members of every status. */
 export const statusBase = {

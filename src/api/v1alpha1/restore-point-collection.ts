@@ -1,6 +1,7 @@
 import type { KubernetesObject } from '../kubernetes-object.ts';
 import {
   azureIDPattern,
+  azureVMRef,
   DeletionPolicy,
   localRef,
   location,
@@ -10,7 +11,6 @@ import {
   resourceGroupName,
   StatusError,
   statusBase,
-  vmRef,
 } from './common.ts';
 import {
   boolean,
@@ -86,7 +86,7 @@ const RestorePointCollectionSpec = object(
     ),
     source: union(
       {
-        vm: optional(vmRef('Restore points of this VM.')),
+        vm: optional(azureVMRef('Restore points of this VM.')),
         collectionRef: optional(localRef('Copies of restore points of this RestorePointCollection.')),
         collectionID: optional(collectionID('Copies of restore points of this Azure collection.')),
         adopt: optional(

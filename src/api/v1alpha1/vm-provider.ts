@@ -1,8 +1,18 @@
 import type { KubernetesObject } from '../kubernetes-object.ts';
-import { location, resourceGroupName, secretKeyRef, statusBase } from './common.ts';
+import {
+  guid,
+  location,
+  maxIDLength,
+  objectName,
+  resourceGroupName,
+  secretKey,
+  secretKeyRef,
+  statusBase,
+} from './common.ts';
 import {
   boolean,
   duration,
+  exactlyOne,
   integer,
   list,
   object,
@@ -13,15 +23,6 @@ import {
   text,
   union,
 } from './schema.ts';
-
-const guid = (description: string) =>
-  text(36, {
-    description,
-    form: {
-      pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
-      message: 'write a GUID such as 01234567-89ab-cdef-0123-456789abcdef',
-    },
-  });
 
 const httpsURL = (description: string) =>
   text(2048, {
@@ -132,8 +133,152 @@ const Azure = object(
   },
 );
 
+/** A Secret that holds a user name and a password. */
+const userSecretRef = (description: string, user: string) =>
+  object(
+    {
+      name: objectName('Name of the Secret.'),
+      usernameKey: secretKey(`Key in the Secret under which the user name is, ${user}.`, 'username'),
+      passwordKey: secretKey('Key in the Secret under which the password is.', 'password'),
+    },
+    { description },
+  );
+
+const engineUser = 'such as admin@internal: user@profile, where the profile is what follows the last @';
+const ovirtAuth = (description: string) =>
+  optional(
+    object({ secretRef: userSecretRef('Where user name and password are.', engineUser) }, { description }),
+  );
+
+const Ovirt = object(
+  {
+    url: text(2048, {
+      description:
+        'Address of the engine, up to and with /ovirt-engine; what lies below it is added by Keyframe.',
+      form: {
+        pattern: '^https://[^\\s/?#@]+(/[^\\s?#@]+)?/ovirt-engine/?$',
+        message:
+          'write the https address of the engine up to /ovirt-engine, without user, query and fragment, such as https://engine.example.com/ovirt-engine',
+      },
+    }),
+    apiVersion: optional(
+      oneOf(['Auto', 'V4', 'V3'], {
+        description:
+          'Version of the API. Auto: V4 where the engine speaks it (4.0 and later), else V3. Unset: Auto.',
+        default: 'Auto',
+      }),
+    ),
+    auth: union(
+      {
+        oauth: ovirtAuth('A token of the single sign-on of engines 4.0 and later.'),
+        basic: ovirtAuth(
+          'User name and password with every request. Engines 4.0 and later log in anew for each.',
+        ),
+        session: ovirtAuth('A persistent session by cookie, as engines 3.x have it; ended at the end.'),
+      },
+      { description: 'How Keyframe proves who it is.' },
+    ),
+  },
+  { description: 'An engine of oVirt or Red Hat Virtualization.' },
+);
+
+const windowsUser = 'as DOMAIN\\user or user@domain';
+
+const Spf = object(
+  {
+    url: text(2048, {
+      description:
+        'The service root. SPF itself: https://HOST:8090/SC2012R2/VMM/Microsoft.Management.Odata.svc, of one tenant: https://HOST:8090/SC2012R2/VMM/SUBSCRIPTION/Microsoft.Management.Odata.svc; or a door of Windows Azure Pack: https://HOST:30006/SUBSCRIPTION/services/systemcenter/vmm.',
+      form: {
+        pattern: '^https://[^\\s/?#@]+/[^\\s?#@]+$',
+        message:
+          'write the https address of the service root with its path, without user, query and fragment, such as https://spf.example.com:8090/SC2012R2/VMM/Microsoft.Management.Odata.svc',
+      },
+    }),
+    principalID: text(256, {
+      description:
+        'Under whose name VMM records what Keyframe does, such as user@contoso.com: the header x-ms-principal-id. It proves nothing.',
+      form: {
+        pattern: '^[!-~]([ -~]*[!-~])?$',
+        message: 'write a name of printable ASCII characters, such as user@contoso.com',
+      },
+    }),
+    auth: union(
+      {
+        basic: optional(
+          object(
+            { secretRef: userSecretRef('Where user name and password are.', windowsUser) },
+            { description: 'User name and password with every request.' },
+          ),
+        ),
+        ntlm: optional(
+          object(
+            { secretRef: userSecretRef('Where user name and password are.', windowsUser) },
+            { description: 'NTLM, version 2.' },
+          ),
+        ),
+        negotiate: optional(
+          object(
+            {
+              secretRef: object(
+                {
+                  name: objectName('Name of the Secret.'),
+                  principalKey: secretKey(
+                    'Key in the Secret under which the Kerberos principal is, as user@REALM.',
+                    'principal',
+                  ),
+                  keytabKey: secretKey('Key in the Secret under which its keytab is.', 'keytab'),
+                },
+                { description: 'Where principal and keytab are.' },
+              ),
+            },
+            {
+              description:
+                'Kerberos. It needs the package kerberos beside the operator, and a krb5.conf that finds the realm.',
+            },
+          ),
+        ),
+        bearer: optional(
+          object(
+            { secretRef: secretKeyRef('Where the token is.', 'token') },
+            {
+              description:
+                'A bearer token, as the doors of Windows Azure Pack take it. Keyframe does not renew it: put a new one into the Secret.',
+            },
+          ),
+        ),
+        clientCertificate: optional(
+          object(
+            {
+              secretRef: object(
+                {
+                  name: objectName('Name of the Secret, such as one of type kubernetes.io/tls.'),
+                  certificateKey: secretKey(
+                    'Key in the Secret under which the certificate is, as PEM with its chain.',
+                    'tls.crt',
+                  ),
+                  privateKeyKey: secretKey(
+                    'Key in the Secret under which its private key is, as PEM without a passphrase.',
+                    'tls.key',
+                  ),
+                },
+                { description: 'Where certificate and private key are.' },
+              ),
+            },
+            { description: 'A client certificate, as the public door of Windows Azure Pack takes it.' },
+          ),
+        ),
+      },
+      { description: 'How Keyframe proves who it is.' },
+    ),
+  },
+  { description: 'A Service Provider Foundation of System Center, with its VMM.' },
+);
+
 const providerSpec = {
   azure: optional(Azure),
+  ovirt: optional(Ovirt),
+  spf: optional(Spf),
   tls: optional(
     object(
       {
@@ -197,12 +342,12 @@ const providerSpec = {
   ),
 };
 
-const oneVendor = {
-  rule: '[has(self.azure)].filter(x, x).size() == 1',
-  message: 'set exactly one vendor: azure',
-};
+const oneVendor = exactlyOne('azure', 'ovirt', 'spf');
 
-const VMProviderSpec = object(providerSpec, { description: 'What is wanted.', rules: [oneVendor] });
+const VMProviderSpec = object(providerSpec, {
+  description: 'What is wanted. Set exactly one of azure, ovirt, spf.',
+  rules: [oneVendor],
+});
 
 const AccessRule = object(
   {
@@ -250,21 +395,26 @@ const AccessRule = object(
     ),
     operations: list(oneOf(['Snapshot', 'Copy', 'Adopt', 'Restore'], { description: 'An operation.' }), 4, {
       description:
-        'What they may do: any of Snapshot, Copy, Adopt, Restore. Restore has no effect yet: no kind restores.',
+        'What they may do: any of Snapshot (VMSnapshot, and RestorePointCollection of a VM), Copy (RestorePointCopy), Adopt (what is there already, and its listing by VMSnapshotInventory), Restore (VMRestore).',
       minItems: 1,
     }),
     vms: optional(
       object(
         {
           ids: optional(
-            list(text(1024, { description: 'An id.', minLength: 1 }), 64, { description: 'VMs by id.' }),
+            list(text(maxIDLength, { description: 'An id.', minLength: 1 }), 64, {
+              description: 'VMs by id.',
+            }),
           ),
           names: optional(
-            list(text(128, { description: 'A name.', minLength: 1 }), 64, { description: 'VMs by name.' }),
+            list(text(255, { description: 'A name.', minLength: 1 }), 64, {
+              description:
+                'VMs by name. Where names are not unique, or whoever is granted this can rename VMs, ids are safer.',
+            }),
           ),
           resourceGroups: optional(
             list(resourceGroupName('A resource group.'), 64, {
-              description: 'All VMs of these resource groups.',
+              description: 'Azure: all VMs of these resource groups.',
             }),
           ),
         },
@@ -293,7 +443,7 @@ const AccessRule = object(
             }),
           ),
         },
-        { description: 'Where to. Both lists must grant. Unset: anywhere.' },
+        { description: 'Azure: where to. Both lists must grant. Unset: anywhere.' },
       ),
     ),
   },
@@ -310,7 +460,17 @@ const ClusterVMProviderSpec = object(
       }),
     ),
   },
-  { description: 'What is wanted.', rules: [oneVendor] },
+  {
+    description: 'What is wanted. Set exactly one of azure, ovirt, spf.',
+    rules: [
+      oneVendor,
+      {
+        rule: 'has(self.azure) || !has(self.access) || self.access.all(rule, !has(rule.targets) && !(has(rule.vms) && has(rule.vms.resourceGroups)))',
+        message:
+          'targets and vms.resourceGroups are for azure; with ovirt and spf grant by vms.ids or vms.names',
+      },
+    ],
+  },
 );
 
 const VMProviderStatus = object(
@@ -353,6 +513,8 @@ export const ClusterVMProviderSchema = object(
 
 export type AccessRule = Static<typeof AccessRule>;
 export type AzureConnection = Static<typeof Azure>;
+export type OvirtConnection = Static<typeof Ovirt>;
+export type SpfConnection = Static<typeof Spf>;
 export type VMProviderSpec = Static<typeof VMProviderSpec>;
 export type ClusterVMProviderSpec = Static<typeof ClusterVMProviderSpec>;
 export type VMProviderStatus = Static<typeof VMProviderStatus>;

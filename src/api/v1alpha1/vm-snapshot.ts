@@ -1,15 +1,20 @@
 import type { KubernetesObject } from '../kubernetes-object.ts';
 import {
   DeletionPolicy,
+  diskIDs,
   Encryption,
+  FreezingOperation,
+  guid,
   localRef,
   location,
   maxIDLength,
-  Operation,
+  objectName,
   ProviderRef,
+  plainVMRef,
   Replication,
   readyToUse,
   StatusError,
+  stampID,
   statusBase,
   vmRef,
 } from './common.ts';
@@ -18,6 +23,7 @@ import {
   immutable,
   integer,
   list,
+  listByKey,
   object,
   oneOf,
   optional,
@@ -38,28 +44,43 @@ const VMSnapshotSpec = object(
           object(
             {
               id: text(maxIDLength, {
-                description: "The vendor's id of the snapshot. Azure: the id of the restore point.",
+                description:
+                  "The vendor's id of the snapshot. Azure: the id of the restore point; oVirt: of the snapshot; SPF: the ID of the checkpoint.",
                 minLength: 1,
               }),
+              vm: optional(
+                plainVMRef('oVirt, SPF: the VM whose snapshot it is. oVirt needs it; Azure and SPF tell it.'),
+              ),
+              stampID: optional(stampID('the stamp on which the checkpoint lies. Unset: found from it.')),
             },
-            { description: 'Adopt a snapshot that is there. Its deletionPolicy is Retain unless set.' },
+            {
+              description:
+                'Adopt a snapshot that is there, as a VMSnapshotInventory lists them. Its deletionPolicy is Retain unless set.',
+            },
           ),
         ),
       },
       { description: 'What this is a snapshot of.' },
     ),
     displayName: optional(
-      text(128, { description: 'Name at the vendor. Azure restore points have none.', minLength: 1 }),
+      text(128, {
+        description: 'Name at the vendor, to which Keyframe adds its mark. Only SPF has such a name.',
+        minLength: 1,
+      }),
     ),
     description: optional(
-      text(1024, { description: 'Description at the vendor. Azure restore points have none.', minLength: 1 }),
+      text(1024, {
+        description:
+          'Description at the vendor, to which Keyframe adds its mark. Azure restore points have none. It can be changed where the vendor can (SPF); elsewhere a change is UnsupportedByProvider.',
+        minLength: 1,
+      }),
     ),
     consistency: optional(
       object(
         {
           level: oneOf(['Application', 'FileSystem', 'Crash'], {
             description:
-              'Application > FileSystem > Crash. Azure: Application and FileSystem take its default way, which achieves what the guest can give; Crash asks for a crash-consistent point.',
+              'Application > FileSystem > Crash. Azure: Application and FileSystem take its default way, which achieves what the guest can give; Crash asks for a crash-consistent point. SPF has no choice.',
           }),
           policy: optional(
             oneOf(['Require', 'Prefer'], {
@@ -74,21 +95,18 @@ const VMSnapshotSpec = object(
     ),
     memory: optional(
       oneOf(['Exclude', 'Include'], {
-        description: 'Whether the memory is part of it. Azure has no such thing.',
+        description:
+          'Whether the memory of the VM is part of it, for which the guest pauses. Only oVirt has the choice; unset, it is left out there.',
       }),
     ),
     disks: optional(
       object(
         {
           mode: oneOf(['All', 'Include', 'Exclude', 'ConfigurationOnly'], {
-            description: 'Which disks: all, only those of ids, all but those of ids, or none.',
+            description:
+              'Which disks: all, only those of ids, all but those of ids, or none but the configuration of the VM. SPF takes all.',
           }),
-          ids: optional(
-            list(text(maxIDLength, { description: 'A disk of the VM, by name or id.', minLength: 1 }), 64, {
-              description: 'Disks of the VM, by name or id.',
-              minItems: 1,
-            }),
-          ),
+          ids: optional(diskIDs('Disks of the VM, by name or id.')),
         },
         {
           description: 'Which disks are part of it. Unset: all.',
@@ -123,6 +141,48 @@ const VMSnapshotSpec = object(
         { description: 'What only Azure has.' },
       ),
     ),
+    ovirt: optional(
+      object(
+        {
+          freeze: optional(
+            oneOf(['Auto', 'Always'], {
+              description:
+                "Whether Keyframe itself freezes the guest's filesystems before the snapshot and thaws them after it. Auto: only for Cinder disks on engines that do not freeze for these themselves. Always: in any case; refused for ordinary disks, which the host freezes itself and would then fail to. Unset: Auto.",
+            }),
+          ),
+          saveConfigurationTo: optional(
+            object(
+              { configMapName: objectName('Name of the ConfigMap. It must not be there yet.') },
+              {
+                description:
+                  'Keep the configuration of the VM (OVF), without passwords and keys, in a ConfigMap of this namespace.',
+              },
+            ),
+          ),
+          imageIDs: optional(
+            listByKey(
+              object(
+                {
+                  disk: text(maxIDLength, {
+                    description: 'The disk of the VM, by name or id.',
+                    minLength: 1,
+                  }),
+                  imageID: guid('Id of the new active image.'),
+                },
+                { description: "One disk's image id." },
+              ),
+              'disk',
+              64,
+              {
+                description:
+                  'Ids that the new active images get, to rebuild a chain of images from a backup. Unset: the engine makes them.',
+              },
+            ),
+          ),
+        },
+        { description: 'What only oVirt has.' },
+      ),
+    ),
     deadline: optional(
       duration({ description: 'Bounds the work once begun.', default: '2h', minimum: '1m' }),
     ),
@@ -143,18 +203,18 @@ const VMSnapshotSpec = object(
     ),
   },
   {
-    description: 'What is wanted. All but deletionPolicy and ttl is fixed.',
+    description: 'What is wanted. All but deletionPolicy, ttl and description is fixed.',
     rules: [
       ...immutable(
         {
           required: ['providerRef', 'source'],
           optional: [
             'displayName',
-            'description',
             'consistency',
             'memory',
             'disks',
             'azure',
+            'ovirt',
             'deadline',
             'startDeadline',
           ],
@@ -162,9 +222,9 @@ const VMSnapshotSpec = object(
         'make a new VMSnapshot',
       ),
       {
-        rule: '!has(self.source.existing) || !(has(self.consistency) || has(self.memory) || has(self.disks) || has(self.azure))',
+        rule: '!has(self.source.existing) || !(has(self.consistency) || has(self.memory) || has(self.disks) || has(self.azure) || (has(self.ovirt) && (has(self.ovirt.freeze) || has(self.ovirt.imageIDs))))',
         message:
-          'consistency, memory, disks and azure say how a snapshot is taken; leave them away when adopting one that is there',
+          'consistency, memory, disks, azure, ovirt.freeze and ovirt.imageIDs say how a snapshot is taken; leave them away when adopting one that is there',
       },
     ],
   },
@@ -180,13 +240,47 @@ const VMSnapshotStatus = object(
       readyToUse("True only while the vendor's own evidence says that a VM can be restored from it."),
     ),
     snapshotID: optional(text(maxIDLength, { description: "The vendor's id of the snapshot." })),
+    snapshotName: optional(
+      text(1024, {
+        description:
+          'The name at the vendor that bears the mark of this object, by which Keyframe knows it again.',
+      }),
+    ),
     endpointID: optional(text(4096, { description: 'The endpoint on which it lies.' })),
+    stampID: optional(text(64, { description: 'SPF: the stamp on which it lies.' })),
+    fingerprint: optional(
+      text(256, {
+        description:
+          "Made of what never changes of it: tells another one that got its id later, as oVirt's ids are given again.",
+      }),
+    ),
     creationTime: optional(
       timestamp({ description: 'The point in time that it holds, as the vendor says.' }),
     ),
     completionTime: optional(timestamp({ description: 'When it was first seen ready.' })),
     expirationTime: optional(timestamp({ description: 'When ttl ends its life.' })),
     deletionPolicy: optional(text(64, { description: 'What holds: Delete or Retain.' })),
+    progress: optional(
+      object(
+        { percent: integer(0, 100, { description: 'How far it is, in percent. Never goes back.' }) },
+        {
+          description:
+            'How far the work is, where the vendor tells: the job of SPF; of a point taken directly in another region, as replication has it. oVirt tells nothing.',
+        },
+      ),
+    ),
+    parentID: optional(
+      text(maxIDLength, { description: 'Id of the snapshot on which it is based, where the vendor tells.' }),
+    ),
+    configuration: optional(
+      object(
+        {
+          type: text(64, { description: 'Its form: ovf.' }),
+          configMapName: text(253, { description: 'The ConfigMap that holds it.' }),
+        },
+        { description: 'Where the configuration of the VM is kept, if asked for.' },
+      ),
+    ),
     vm: optional(
       object(
         {
@@ -216,7 +310,10 @@ const VMSnapshotStatus = object(
             list(
               object(
                 {
-                  type: text(64, { description: 'Such as Partial or QuiesceFailed.' }),
+                  type: text(64, {
+                    description:
+                      'Online, MemoryIncluded, GuestQuiesced, QuiesceFailed, Partial or ConfigurationOnly.',
+                  }),
                   message: text(1024, { description: 'For people.' }),
                 },
                 { description: 'One indication.' },
@@ -237,6 +334,9 @@ const VMSnapshotStatus = object(
             name: text(256, { description: 'Its name.' }),
             sizeBytes: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Its size.' })),
             snapshotID: optional(text(maxIDLength, { description: "The vendor's id of this disk's part." })),
+            state: optional(
+              text(64, { description: "The vendor's word for it, where it tells one for each disk." }),
+            ),
           },
           { description: 'One disk.' },
         ),
@@ -245,7 +345,7 @@ const VMSnapshotStatus = object(
       ),
     ),
     replication: optional(Replication),
-    operation: optional(Operation),
+    operation: optional(FreezingOperation),
     vendor: optional(
       stringMap({
         description: "The vendor's raw words, for people; nothing branches on them.",
@@ -265,7 +365,7 @@ export const VMSnapshotSchema = object(
   { spec: VMSnapshotSpec, status: optional(VMSnapshotStatus) },
   {
     description:
-      'VMSnapshot is one snapshot of one virtual machine outside the cluster: on Azure a restore point.',
+      'VMSnapshot is one snapshot of one virtual machine outside the cluster: on Azure a restore point, on oVirt a snapshot, on SPF a checkpoint.',
   },
 );
 

@@ -160,7 +160,7 @@ it('kubectl get keyframe lists all kinds', async () => {
 
 it.each([
   ['vmsnap', 'VMSnapshot is one snapshot of one virtual machine outside the cluster'],
-  ['vmsnapshot.spec', 'All but deletionPolicy and ttl is fixed.'],
+  ['vmsnapshot.spec', 'All but deletionPolicy, ttl and description is fixed.'],
   ['vmsnapshot.spec.ttl', 'The object deletes itself so long after completion.'],
   ['vmsnapshot.spec.consistency.policy', 'a snapshot that falls short is removed'],
   ['vmsnapshot.status.readyToUse', 'a VM can be restored from it'],
