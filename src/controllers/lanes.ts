@@ -44,6 +44,14 @@ export class Lanes {
   }
 }
 
+/**
+ * The lane of a VM at oVirt or SPF: creates and removals of its snapshots and restores take turns on it (oVirt sheet,
+ * section 12).
+ */
+export function vmLane(endpointID: string, containerID: string): string {
+  return `${endpointID} ${containerID}`.toLowerCase();
+}
+
 const hourMs = 3_600_000;
 const pruneAbove = 10_000;
 

@@ -82,7 +82,7 @@ export class Recorder<O extends RecordedObject> {
     mayRepeat: (fresh: O) => boolean,
   ): Promise<WriteResult<O>['result']> {
     const { client, resource, informer } = this.#options;
-    const first = await this.#write(object, saying, signal);
+    const { result: first } = await this.#write(object, saying, signal);
     if (first !== 'conflict') return first;
     const { namespace, name, uid } = object.metadata;
     let fresh: O & KubeObject;
@@ -96,6 +96,17 @@ export class Recorder<O extends RecordedObject> {
     if (fresh.metadata.uid !== uid || !mayRepeat(fresh)) return 'conflict';
     await this.#write(fresh, saying, signal);
     return 'conflict';
+  }
+
+  /**
+   * Writes the status as `say` does, but never a second time: for what nobody else may have changed the object
+   * meanwhile.
+   *
+   * @returns the object as it is now, or undefined when someone wrote first
+   */
+  async claim(object: O, saying: Saying<O>, signal: AbortSignal): Promise<O | undefined> {
+    const written = await this.#write(object, saying, signal);
+    return written.result === 'written' ? written.object : undefined;
   }
 
   /** Changes finalizers and annotations in one patch; answers the object as it is now, or undefined when someone wrote first. */
@@ -120,7 +131,7 @@ export class Recorder<O extends RecordedObject> {
     });
   }
 
-  async #write(object: O, saying: Saying<O>, signal: AbortSignal): Promise<WriteResult<O>['result']> {
+  async #write(object: O, saying: Saying<O>, signal: AbortSignal): Promise<WriteResult<O>> {
     const { client, resource, informer } = this.#options;
     const next = this.#next(object, saying);
     const written = await writeStatus(client, resource, object as O & KubeObject, next, { signal });
@@ -128,7 +139,7 @@ export class Recorder<O extends RecordedObject> {
       informer.put(written.object);
       this.#tell(object, saying.verdict);
     }
-    return written.result;
+    return written;
   }
 
   #next(object: O, { verdict, status, looked, current }: Saying<O>): NonNullable<O['status']> {
