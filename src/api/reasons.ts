@@ -29,6 +29,11 @@ export const reasons = {
     advice:
       'Wait. status.replication has the progress disk by disk; Azure refreshes it about every ten minutes.',
   },
+  Restoring: {
+    reads: 'InProgress',
+    meaning: 'The VM is being put back, or a new one made.',
+    advice: 'Wait. status.steps says how far it is.',
+  },
   Deleting: {
     reads: 'InProgress',
     meaning: 'It is being removed at the vendor.',
@@ -39,11 +44,23 @@ export const reasons = {
     meaning: 'The provider is not ready, or has not been tried yet.',
     advice: 'Look at the provider: kubectl describe vmp,cvmp.',
   },
+  WaitingForQuiesce: {
+    reads: 'InProgress',
+    meaning: "The guest's filesystems are being frozen for the snapshot, or thawed after it.",
+    advice:
+      'Wait. If it lasts, look at the guest agent in the VM: a guest that is left frozen hangs, so Keyframe does not give up thawing it.',
+  },
   Queued: {
     reads: 'InProgress',
     meaning:
       'Something else must come first: another snapshot of the same VM, an older copy, an hourly limit of the vendor, a collection that is being made.',
     advice: 'Wait. The message names what comes first.',
+  },
+  AwaitingDecision: {
+    reads: 'InProgress',
+    meaning: 'The snapshot is in preview on the VM, and stays so until someone decides.',
+    advice:
+      'Start the VM and look around, then set spec.preview.action to Commit or Undo. Until then nearly nothing else can be done with the VM.',
   },
   ProviderThrottled: {
     reads: 'InProgress',
@@ -110,6 +127,11 @@ export const reasons = {
     meaning: 'The VM, restore point or snapshot at the vendor is not there.',
     advice: 'Check the name or id, and that the provider is the right one.',
   },
+  AmbiguousSource: {
+    reads: 'Failed',
+    meaning: 'Several VMs have the name.',
+    advice: 'Name the VM by its id; the message has the ids of all that were found.',
+  },
   AdoptionConflict: {
     reads: 'Failed',
     meaning: 'What is to be adopted belongs to another: another object, another cluster, another tool.',
@@ -130,6 +152,13 @@ export const reasons = {
     reads: 'Failed',
     meaning: 'This restore point has a copy in that region already; Azure allows one.',
     advice: 'Use the copy that the message names. When that copy goes, this one goes on by itself.',
+  },
+  PreconditionFailed: {
+    reads: 'Failed',
+    meaning:
+      'The VM is in a state in which this cannot begin: it is on, in preview, or has newer snapshots that would be lost.',
+    advice:
+      'The message says which. Put the VM into the right state, and Keyframe goes on by itself; or make a new object that permits it (spec.power, spec.acceptDataLoss).',
   },
   QuotaExceeded: {
     reads: 'Failed',
@@ -165,6 +194,19 @@ export const reasons = {
     meaning: 'A disk could not be copied. Azure cannot resume a failed copy.',
     advice: 'Copy a newer snapshot by a new object.',
   },
+  RestoreFailed: {
+    reads: 'Failed',
+    terminal: true,
+    meaning: 'The vendor could not put the VM back, or make the new one.',
+    advice:
+      'The message has the code and words of the vendor, and how the VM was left; status.steps says how far it came. Mend the cause and make a new object.',
+  },
+  Expired: {
+    reads: 'Failed',
+    terminal: true,
+    meaning: 'It had not begun by spec.startBefore, and never begins.',
+    advice: 'Nothing was done. If it is still wanted, make a new object with a later time.',
+  },
   OutcomeUnknown: {
     reads: 'Failed',
     terminal: true,
@@ -186,6 +228,11 @@ export const reasons = {
   Replicated: {
     reads: 'Current',
     meaning: 'All its data has arrived; a VM can be restored from it in its region.',
+    advice: 'Nothing.',
+  },
+  Completed: {
+    reads: 'Current',
+    meaning: 'The restore is done and was verified; it is never done again.',
     advice: 'Nothing.',
   },
   Paused: {

@@ -13,6 +13,8 @@ export const resourceTypes: Record<KindName, ResourceType> = {
   VMSnapshot: resourceTypeOf('VMSnapshot'),
   RestorePointCollection: resourceTypeOf('RestorePointCollection'),
   RestorePointCopy: resourceTypeOf('RestorePointCopy'),
+  VMRestore: resourceTypeOf('VMRestore'),
+  VMSnapshotInventory: resourceTypeOf('VMSnapshotInventory'),
 };
 
 export const secretType: ResourceType = {
@@ -20,6 +22,13 @@ export const secretType: ResourceType = {
   version: 'v1',
   plural: 'secrets',
   kind: 'Secret',
+  namespaced: true,
+};
+export const configMapType: ResourceType = {
+  group: '',
+  version: 'v1',
+  plural: 'configmaps',
+  kind: 'ConfigMap',
   namespaced: true,
 };
 export const namespaceType: ResourceType = {

@@ -50,6 +50,8 @@ const exampleOf: Record<KindName, string> = {
   VMSnapshot: 'vmsnapshot-by-name.yaml',
   RestorePointCollection: 'restorepointcollection.yaml',
   RestorePointCopy: 'restorepointcopy.yaml',
+  VMRestore: 'vmrestore.yaml',
+  VMSnapshotInventory: 'vmsnapshotinventory.yaml',
 };
 
 function crdFile(definition: object): string {

@@ -7,6 +7,7 @@ import {
   object,
   oneOf,
   optional,
+  type Rule,
   type Static,
   text,
   timestamp,
@@ -98,6 +99,18 @@ export const location = (description: string) =>
     description,
     minLength: 1,
     form: { pattern: '^[A-Za-z0-9 ]+$', message: 'write the name of a region, such as westeurope' },
+  });
+
+/** The id of an Azure restore point collection. */
+export const collectionID = (description: string, rules: Rule[] = []) =>
+  text(maxIDLength, {
+    description,
+    form: {
+      pattern: azureIDPattern('[rR]estore[pP]oint[cC]ollections/[^/]+'),
+      message:
+        'write the id of a restore point collection: /subscriptions/../resourceGroups/../providers/Microsoft.Compute/restorePointCollections/..',
+    },
+    rules,
   });
 
 /** A GUID, in either case. */

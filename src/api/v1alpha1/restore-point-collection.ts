@@ -1,7 +1,7 @@
 import type { KubernetesObject } from '../kubernetes-object.ts';
 import {
-  azureIDPattern,
   azureVMRef,
+  collectionID,
   DeletionPolicy,
   localRef,
   location,
@@ -19,7 +19,6 @@ import {
   list,
   object,
   optional,
-  type Rule,
   type Static,
   stringMap,
   text,
@@ -57,17 +56,6 @@ export const tags = () =>
         message: 'the tag keyframe-owner is written by Keyframe; leave it away',
       },
     ],
-  });
-
-const collectionID = (description: string, rules: Rule[] = []) =>
-  text(maxIDLength, {
-    description,
-    form: {
-      pattern: azureIDPattern('[rR]estore[pP]oint[cC]ollections/[^/]+'),
-      message:
-        'write the id of a restore point collection: /subscriptions/../resourceGroups/../providers/Microsoft.Compute/restorePointCollections/..',
-    },
-    rules,
   });
 
 const RestorePointCollectionSpec = object(
