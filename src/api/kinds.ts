@@ -112,6 +112,12 @@ export const kinds = {
         description: 'How far it is, in percent, where the vendor tells.',
       },
       {
+        name: 'Replicated',
+        type: 'integer',
+        jsonPath: '.status.replication.percent',
+        description: 'How much of it has arrived in another region, in percent.',
+      },
+      {
         name: 'Taken',
         type: 'date',
         jsonPath: '.status.creationTime',

@@ -1,3 +1,4 @@
+import type { TSchema } from 'typebox';
 import {
   boolean,
   exactlyOne,
@@ -140,10 +141,17 @@ const vmName = () =>
 /** The stamp (the VMM server) of SPF. */
 export const stampID = (description: string) => guid(`SPF: ${description}`);
 
-/** One VM of any vendor, by id or by name alone. */
-export const plainVMRef = (description: string) =>
+/**
+ * One VM of any vendor, by id or by name.
+ *
+ * @param further members beside these
+ */
+export const plainVMRef = <const Further extends Record<string, TSchema>>(
+  description: string,
+  further: Further,
+) =>
   object(
-    { id: optional(vmID()), name: optional(vmName()) },
+    { id: optional(vmID()), name: optional(vmName()), ...further },
     { description: `${description} Set exactly one of id, name.`, rules: [exactlyOne('id', 'name')] },
   );
 

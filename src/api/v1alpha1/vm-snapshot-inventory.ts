@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../kubernetes-object.ts';
-import { collectionID, guid, maxIDLength, ProviderRef, statusBase, vmRef } from './common.ts';
+import { collectionID, guid, maxIDLength, ProviderRef, plainVMRef, stampID, statusBase } from './common.ts';
 import {
   boolean,
   duration,
@@ -21,7 +21,11 @@ const VMSnapshotInventorySpec = object(
     providerRef: ProviderRef,
     scope: union(
       {
-        vm: optional(vmRef('The snapshots of this VM (oVirt, SPF).')),
+        vm: optional(
+          plainVMRef('The snapshots of this VM (oVirt, SPF).', {
+            stampID: optional(stampID('the stamp on which the VM lies. Unset: found from the VM.')),
+          }),
+        ),
         storageDomain: optional(
           guid(
             'Id of a storage domain: the disk snapshots that lie on it (oVirt), one for each disk of a snapshot.',
@@ -62,7 +66,7 @@ const InventoryItemStatus = object(
     state: optional(text(64, { description: "The vendor's word for its state." })),
     managedBy: text(640, {
       description:
-        'Whose it is. KIND NAMESPACE/NAME: of that object; its name is told only in its own namespace. OtherCluster: a Keyframe of another cluster made it. OrphanOfThisCluster: this one made it for an object that is gone. Foreign: it was made by other means.',
+        'Whose it is. VMSnapshot NAMESPACE/NAME or RestorePointCopy NAMESPACE/NAME: of that object. OtherCluster: a Keyframe of another cluster made it. OrphanOfThisCluster: this one made it for an object that is gone. Foreign: it was made by other means.',
     }),
   },
   { description: 'One snapshot at the vendor.' },

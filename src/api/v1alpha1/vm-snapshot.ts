@@ -49,7 +49,10 @@ const VMSnapshotSpec = object(
                 minLength: 1,
               }),
               vm: optional(
-                plainVMRef('oVirt, SPF: the VM whose snapshot it is. oVirt needs it; Azure and SPF tell it.'),
+                plainVMRef(
+                  'oVirt, SPF: the VM whose snapshot it is. oVirt needs it; Azure and SPF tell it.',
+                  {},
+                ),
               ),
               stampID: optional(stampID('the stamp on which the checkpoint lies. Unset: found from it.')),
             },
@@ -265,7 +268,7 @@ const VMSnapshotStatus = object(
         { percent: integer(0, 100, { description: 'How far it is, in percent. Never goes back.' }) },
         {
           description:
-            'How far the work is, where the vendor tells: the job of SPF; of a point taken directly in another region, as replication has it. oVirt tells nothing.',
+            'How far the work is, where the vendor tells: the job of SPF. oVirt and Azure tell nothing; how far data is on its way into another region is in replication.',
         },
       ),
     ),

@@ -32,7 +32,7 @@ function breaches(schema: StructuralSchema, value: unknown): Breach[] {
   if (schema.enum !== undefined) result.push(['enum', 'Nonsense', 'Unsupported value: "Nonsense"']);
   if (minItems > 0) result.push(['minItems', [], `at least ${minItems} items`]);
   if (maxItems !== undefined && Array.isArray(value))
-    result.push(['maxItems', Array(maxItems + 1).fill(value[0]), `must have at most ${maxItems} items`]);
+    result.push(['maxItems', Array(maxItems + 1).fill(value[0]), `must have at most ${maxItems} item`]);
   if (maxProperties !== undefined) {
     const entries = Array.from({ length: maxProperties + 1 }, (_, index) => [`key${index}`, 'value']);
     result.push(['maxProperties', Object.fromEntries(entries), `must have at most ${maxProperties} items`]);

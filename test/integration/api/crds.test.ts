@@ -118,6 +118,7 @@ it('the columns show what the status says', async () => {
         conditions: [ready],
         vm: { name: 'web-1' },
         consistency: { level: 'Application' },
+        progress: { percent: 40 },
         replication: { state: 'Succeeded', percent: 100, disks: [] },
         snapshotID: '/subscriptions/1/point',
       },
@@ -137,7 +138,8 @@ it('the columns show what the status says', async () => {
       Reason: 'Available',
       VM: 'web-1',
       Consistency: 'Application',
-      Progress: 100,
+      Progress: 40,
+      Replicated: 100,
       Snapshot: '/subscriptions/1/point',
       Message: 'A VM can be restored from it.',
     });
@@ -167,7 +169,11 @@ it.each([
   ['rpcol.spec.deletionPolicy', 'Unset: Delete for made, Retain for adopted ones.'],
   ['rpcopy.status.provisioningState', 'Succeeded means only that copying has begun'],
   ['cvmp.spec.access', 'Nothing is granted by default'],
-  ['vmp.spec.azure.auth.clientSecret.secretRef.key', 'Key in the Secret.'],
+  ['vmp.spec.azure.auth.clientSecret.secretRef.key', 'Key in the Secret. Unset: clientSecret.'],
+  ['vmp.spec.ovirt.auth.oauth.secretRef.usernameKey', 'such as admin@internal: user@profile'],
+  ['vmp.spec.spf.auth', 'Set exactly one of basic, ntlm, negotiate, bearer, clientCertificate.'],
+  ['vmrst.spec.startBefore', 'A restore that has not begun by then never begins'],
+  ['vmsinv.status.items.managedBy', 'OrphanOfThisCluster: this one made it for an object that is gone'],
 ])('kubectl explain %s says: %s', async (field, text) => {
   // What is explained comes from the OpenAPI documents, which follow the CRDs a moment later.
   await waitFor(`kubectl explain ${field}`, async () => {
