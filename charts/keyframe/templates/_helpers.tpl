@@ -59,10 +59,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 {{/* What the operator may do with the objects of a namespace; `patch` on a kind is for finalizers and annotations. */}}
 {{- define "keyframe.rules.namespaced" -}}
 - apiGroups: [keyframe.dev]
-  resources: [vmproviders, vmsnapshots, restorepointcollections, restorepointcopies]
+  resources: [vmproviders, vmsnapshots, restorepointcollections, restorepointcopies, vmrestores]
   verbs: [get, list, watch, patch]
+# They stand for nothing at the vendor: no finalizer, no annotation.
 - apiGroups: [keyframe.dev]
-  resources: [vmproviders/status, vmsnapshots/status, restorepointcollections/status, restorepointcopies/status]
+  resources: [vmsnapshotinventories]
+  verbs: [get, list, watch]
+- apiGroups: [keyframe.dev]
+  resources:
+    - vmproviders/status
+    - vmsnapshots/status
+    - restorepointcollections/status
+    - restorepointcopies/status
+    - vmrestores/status
+    - vmsnapshotinventories/status
   verbs: [patch]
 # Collections that no object names are made for the VM, and go when nothing is in them.
 - apiGroups: [keyframe.dev]
@@ -72,6 +82,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 - apiGroups: [keyframe.dev]
   resources: [vmsnapshots]
   verbs: [delete]
+{{- if .Values.rbac.saveConfiguration }}
+# ovirt.saveConfigurationTo: a ConfigMap of that name is made, and read to tell whether it is ours. It is never changed.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create]
+{{- end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

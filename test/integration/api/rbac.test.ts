@@ -25,6 +25,10 @@ const resources = [
   'keyframe.dev/restorepointcollections/status',
   'keyframe.dev/restorepointcopies',
   'keyframe.dev/restorepointcopies/status',
+  'keyframe.dev/vmrestores',
+  'keyframe.dev/vmrestores/status',
+  'keyframe.dev/vmsnapshotinventories',
+  'keyframe.dev/vmsnapshotinventories/status',
   '/secrets',
   '/configmaps',
   '/namespaces',
@@ -110,7 +114,12 @@ const everywhere = {
   'keyframe.dev/restorepointcollections/status': 'patch',
   'keyframe.dev/restorepointcopies': 'get list watch patch',
   'keyframe.dev/restorepointcopies/status': 'patch',
+  'keyframe.dev/vmrestores': 'get list watch patch',
+  'keyframe.dev/vmrestores/status': 'patch',
+  'keyframe.dev/vmsnapshotinventories': 'get list watch',
+  'keyframe.dev/vmsnapshotinventories/status': 'patch',
   '/secrets': 'get',
+  '/configmaps': 'get create',
   '/namespaces': 'get list watch',
   'events.k8s.io/events': 'create patch',
 };
@@ -146,6 +155,8 @@ it.each<[string, string, Record<string, string>]>([
       'keyframe.dev/vmsnapshots': read,
       'keyframe.dev/restorepointcollections': read,
       'keyframe.dev/restorepointcopies': read,
+      'keyframe.dev/vmrestores': read,
+      'keyframe.dev/vmsnapshotinventories': read,
     },
   ],
   [
@@ -155,9 +166,11 @@ it.each<[string, string, Record<string, string>]>([
       'keyframe.dev/vmsnapshots': write,
       'keyframe.dev/restorepointcollections': write,
       'keyframe.dev/restorepointcopies': write,
+      'keyframe.dev/vmsnapshotinventories': write,
     },
   ],
   ['admin', 'admin', { 'keyframe.dev/vmproviders': write }],
+  ['restore', 'admin', { 'keyframe.dev/vmrestores': write }],
 ])('what %s gains goes to %s, and reaches no status', async (name, aggregatedTo, expected) => {
   const role = `keyframe-${name}-${operatorNamespace}`;
   const user = `somebody-with-${name}`;

@@ -198,7 +198,7 @@ describe('rights', () => {
     );
   });
 
-  it('of view, edit and admin are those of config/rbac', async () => {
+  it('of view, edit, admin and restore are those of config/rbac', async () => {
     const told = (objects: KubernetesObject[]) =>
       objects
         .filter(isAggregated)
@@ -208,7 +208,7 @@ describe('rights', () => {
           Object.keys(role.metadata.labels as object).filter((label) => label.includes('aggregate-to')),
         ]);
     const expected = told(await committed('config/rbac/aggregated.yaml'));
-    expect(expected).toHaveLength(3);
+    expect(expected).toHaveLength(4);
     expect(told(await render(bare)).sort()).toEqual(expected.sort());
   });
 
@@ -243,6 +243,15 @@ describe('rights', () => {
     expect(bindings.map(({ kind, metadata }) => `${kind} ${metadata.namespace}`).sort()).toEqual([
       'RoleBinding keyframe-system',
       'RoleBinding team-a',
+    ]);
+  });
+
+  it('on ConfigMaps can be left away', async () => {
+    const rights = async (values: object) => grants(roles(await render({ ...bare, ...values })));
+    const without = await rights({ rbac: { saveConfiguration: false } });
+    expect((await rights({})).filter((right) => !without.includes(right))).toEqual([
+      'create configmaps.',
+      'get configmaps.',
     ]);
   });
 

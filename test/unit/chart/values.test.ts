@@ -23,6 +23,7 @@ const others: Record<string, [value: unknown, beside?: object]> = {
   'crds.keep': [false],
   'rbac.create': [false],
   'rbac.aggregateRoles': [false],
+  'rbac.saveConfiguration': [false],
   'rbac.secrets.names': [['azure-credentials']],
   'rbac.secrets.namespaces': [['team-a']],
   'serviceAccount.create': [false, { serviceAccount: { name: 'mine' } }],
