@@ -25,11 +25,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { EnvHttpProxyAgent, fetch } from 'undici';
-import { isAtLeast, type Origin, origins, type ProgramName, readTools, type Tools } from './programs.ts';
+import {
+  isAtLeast,
+  type Origin,
+  origins,
+  type ProgramName,
+  programs,
+  readTools,
+  type Tools,
+  toolsModules,
+} from './programs.ts';
 import { Supervisor } from './supervisor.ts';
 
 const run = promisify(execFile);
-const toolsFolder = fileURLToPath(new URL('tools/', import.meta.url));
+const toolsFolder = ({ name }: Pick<Tools, 'name'>): string =>
+  fileURLToPath(new URL(`${toolsModules[name].folder}/`, import.meta.url));
 const maxDownload = 500 * 2 ** 20;
 
 /** Prints a line of progress for the person who waits. */
@@ -53,11 +63,7 @@ export function findBinary(name: ProgramName): Promise<string> {
 }
 
 async function find(name: ProgramName): Promise<string> {
-  const [goMod, goSum] = await Promise.all([
-    readFile(join(toolsFolder, 'go.mod'), 'utf8'),
-    readFile(join(toolsFolder, 'go.sum'), 'utf8'),
-  ]);
-  const tools = readTools(goMod, goSum);
+  const tools = await toolsOf(programs[name].tools);
   const { platform, arch, env: environment } = process;
   const failures: string[] = [];
   for (const origin of origins(name, tools, { environment, home: homedir(), platform, arch })) {
@@ -77,6 +83,15 @@ async function find(name: ProgramName): Promise<string> {
     `${name} cannot be had (${failures.join('; ')}). Set KUBEBUILDER_ASSETS to a folder that has it, install Go ` +
       `${tools.goVersion} or newer, or set KEYFRAME_TEST_CONTEXT to the kube context of a cluster to test against.`,
   );
+}
+
+async function toolsOf(name: Tools['name']): Promise<Tools> {
+  const folder = toolsFolder({ name });
+  const sources = (await readdir(folder)).filter((file) => file.endsWith('.go')).sort();
+  const [goMod = '', goSum = '', ...rest] = await Promise.all(
+    ['go.mod', 'go.sum', ...sources].map((file) => readFile(join(folder, file), 'utf8')),
+  );
+  return readTools(name, goMod, goSum, ...rest);
 }
 
 /** Gives the program's path from one origin, or undefined if it is not there; throws if it should have been. */
@@ -187,7 +202,8 @@ async function build(
 ): Promise<void> {
   if (await isExecutable(origin.path)) return;
   // Asked in the tools folder, so that Go may switch to the toolchain that go.mod wants.
-  const { stdout } = await run('go', ['version'], { cwd: toolsFolder, timeout: 120_000 }).catch(
+  const directory = toolsFolder(tools);
+  const { stdout } = await run('go', ['version'], { cwd: directory, timeout: 120_000 }).catch(
     (error: Error) => {
       throw new Error(`Go is needed, and: ${error.message}`);
     },
@@ -199,7 +215,9 @@ async function build(
   const temporary = await temporaryName(origin.path);
   const begin = performance.now();
   const seconds = () => Math.round((performance.now() - begin) / 1000);
-  say(`building ${name} ${origin.version} with ${go}; this takes 5 to 10 minutes the first time`);
+  const { firstBuild } = toolsModules[tools.name];
+  const what = [name, origin.version].filter(Boolean).join(' ');
+  say(`building ${what} with ${go}; this takes ${firstBuild} the first time`);
   const supervisor = await Supervisor.begin();
   const progress = setInterval(() => say(`building ${name}: ${seconds()} s`), 15_000);
   try {
@@ -222,7 +240,7 @@ async function build(
       GOARCH: '',
       GOTMPDIR: supervisor.folder,
     };
-    const end = await supervisor.start('go', 'go', args, { directory: toolsFolder, environment }).exit;
+    const end = await supervisor.start('go', 'go', args, { directory, environment }).exit;
     if (end !== 'ended with exit code 0')
       throw new Error(`go build ${end}:\n${await supervisor.logTail('go')}`);
     await chmod(temporary, 0o755);

@@ -12,12 +12,23 @@ export type ProgramName =
   | 'kube-scheduler'
   | 'kubelet'
   | 'kubectl'
-  | 'helm';
+  | 'helm'
+  | 'gitops-reader';
+
+/** A Go module of this project from which programs are built; a change to it has only those built anew. */
+export type ToolsName = 'controlplane' | 'gitops';
+
+export const toolsModules: Record<ToolsName, { folder: string; firstBuild: string }> = {
+  controlplane: { folder: 'tools', firstBuild: '5 to 10 minutes' },
+  gitops: { folder: '../gitops/reader', firstBuild: 'up to 2 minutes' },
+};
 
 interface Program {
-  /** The Go package to build, and the module whose version it bears. */
+  /** The Go module of this project that it is built from. */
+  tools: ToolsName;
+  /** The Go package to build, and the module whose version it bears; a program of our own bears none. */
   package: string;
-  module: string;
+  module?: string;
   /** The variables that the linker sets to the version; without them a program calls itself v0.0.0-master. */
   stamp: 'kubernetes' | 'helm' | 'none';
   /** Whether the envtest releases of controller-tools carry it. */
@@ -28,6 +39,7 @@ interface Program {
 
 export const programs: Record<ProgramName, Program> = {
   etcd: {
+    tools: 'controlplane',
     package: 'go.etcd.io/etcd/server/v3',
     module: 'go.etcd.io/etcd/server/v3',
     stamp: 'none',
@@ -42,16 +54,19 @@ export const programs: Record<ProgramName, Program> = {
     installed: { versionArgs: ['version', '--client', '--output=json'], atLeast: 'v1.30.0' },
   },
   helm: {
+    tools: 'controlplane',
     package: 'helm.sh/helm/v3/cmd/helm',
     module: 'helm.sh/helm/v3',
     stamp: 'helm',
     released: false,
     installed: { versionArgs: ['version', '--short'], atLeast: 'v3.14.0' },
   },
+  'gitops-reader': { tools: 'gitops', package: '.', stamp: 'none', released: false },
 };
 
 function kubernetesProgram(name: string, released: boolean): Program {
   return {
+    tools: 'controlplane',
     package: `k8s.io/kubernetes/cmd/${name}`,
     module: 'k8s.io/kubernetes',
     stamp: 'kubernetes',
@@ -77,28 +92,34 @@ export const envtestRelease = {
   } as Record<string, string>,
 };
 
-/** What tools/go.mod and tools/go.sum pin. */
+/** What the go.mod and go.sum of one of our Go modules pin. */
 export interface Tools {
+  name: ToolsName;
   /** The oldest Go that may build them, as "1.26.0". */
   goVersion: string;
   /** Version by module path, as "v1.36.3". */
   versions: Record<string, string>;
-  /** Changes when either file does, so that a cache is never taken for another set of versions. */
+  /** Changes when a file does, so that a cache is never taken for another set of versions. */
   hash: string;
 }
 
-/** Reads the text of go.mod and go.sum. Throws when go.mod names no Go version or lacks a program's module. */
-export function readTools(goMod: string, goSum: string): Tools {
+/**
+ * Reads the text of go.mod, go.sum and the module's own Go files. Throws when go.mod names no Go version or lacks
+ * a program's module.
+ */
+export function readTools(name: ToolsName, goMod: string, goSum: string, ...sources: string[]): Tools {
+  const { folder } = toolsModules[name];
   const goVersion = /^go (\d\S*)$/m.exec(goMod)?.[1];
-  if (goVersion === undefined) throw new Error('tools/go.mod has no "go" line');
+  if (goVersion === undefined) throw new Error(`${folder}/go.mod has no "go" line`);
   const versions: Record<string, string> = {};
-  for (const { module } of Object.values(programs)) {
+  for (const { tools, module } of Object.values(programs)) {
+    if (tools !== name || module === undefined) continue;
     const line = new RegExp(`^(?:require)?\\s+${module.replaceAll('.', '\\.')} (v\\S+)`, 'm').exec(goMod);
-    if (line?.[1] === undefined) throw new Error(`tools/go.mod requires no version of ${module}`);
+    if (line?.[1] === undefined) throw new Error(`${folder}/go.mod requires no version of ${module}`);
     versions[module] = line[1];
   }
-  const hash = createHash('sha256').update(goMod).update('\0').update(goSum).digest('hex').slice(0, 12);
-  return { goVersion, versions, hash };
+  const hash = createHash('sha256').update([goMod, goSum, ...sources].join('\0'));
+  return { name, goVersion, versions, hash: hash.digest('hex').slice(0, 12) };
 }
 
 /**
@@ -167,10 +188,10 @@ export function origins(name: ProgramName, tools: Tools, machine: Machine): Orig
   const { package: goPackage, module, released, installed } = programs[name];
   const platform = `${machine.platform}-${machine.arch === 'x64' ? 'amd64' : machine.arch}`;
   const root = cacheRoot(machine);
-  const built = join(root, `${tools.versions['k8s.io/kubernetes']}-${platform}-${tools.hash}`);
+  const built = join(root, `${tools.versions['k8s.io/kubernetes'] ?? tools.name}-${platform}-${tools.hash}`);
   const downloaded = join(root, `envtest-${envtestRelease.version}-${platform}`);
   const sha512 = envtestRelease.sha512[platform];
-  const version = tools.versions[module] ?? '';
+  const version = module === undefined ? '' : (tools.versions[module] ?? '');
 
   const list: Origin[] = [];
   const variable = `TEST_ASSET_${name.toUpperCase().replaceAll('-', '_')}`;

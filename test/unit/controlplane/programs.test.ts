@@ -13,7 +13,7 @@ import {
 
 const text = (file: string) =>
   readFileSync(new URL(`../../controlplane/tools/${file}`, import.meta.url), 'utf8');
-const tools = readTools(text('go.mod'), text('go.sum'));
+const tools = readTools('controlplane', text('go.mod'), text('go.sum'));
 const linux: Machine = { environment: {}, home: '/home/u', platform: 'linux', arch: 'x64' };
 const labels = (name: ProgramName, machine: Machine) =>
   origins(name, tools, machine).map(({ label }) => label);
@@ -71,6 +71,17 @@ describe('where a program comes from', () => {
   });
 });
 
+describe('a program of our own', () => {
+  const own = readTools('gitops', 'module ours\n\ngo 1.26.0\n', '', 'package main');
+
+  it('is in a folder of its own of the cache, so that a change to it builds no API server anew', () => {
+    const [cached, build] = origins('gitops-reader', own, linux);
+    const path = `/home/u/.cache/keyframe/controlplane/gitops-linux-amd64-${own.hash}/gitops-reader`;
+    expect(cached).toMatchObject({ label: 'cache, built from source', path });
+    expect(build).toMatchObject({ kind: 'build', package: '.', ldflags: '-s -w', path });
+  });
+});
+
 describe('the tools module', () => {
   it('gives the versions that go.mod pins', () => {
     expect(isAtLeast(tools.versions['k8s.io/kubernetes'] ?? '', 'v1.36.0')).toBe(true);
@@ -83,14 +94,18 @@ describe('the tools module', () => {
     expect(minor(envtestRelease.version)).toEqual(minor(tools.versions['k8s.io/kubernetes']));
   });
 
-  it('has another hash when either file changes', () => {
-    const others = [readTools(`${text('go.mod')}\n`, text('go.sum')), readTools(text('go.mod'), '')];
-    expect(new Set([tools, ...others].map(({ hash }) => hash)).size).toBe(3);
+  it('has another hash when a file changes', () => {
+    const others = [
+      readTools('controlplane', `${text('go.mod')}\n`, text('go.sum')),
+      readTools('controlplane', text('go.mod'), ''),
+      readTools('controlplane', text('go.mod'), text('go.sum'), 'package main'),
+    ];
+    expect(new Set([tools, ...others].map(({ hash }) => hash)).size).toBe(4);
   });
 
   it('says which module go.mod lacks', () => {
-    expect(() => readTools('go 1.26.0\n', '')).toThrow(
-      'go.mod requires no version of go.etcd.io/etcd/server/v3',
+    expect(() => readTools('controlplane', 'go 1.26.0\n', '')).toThrow(
+      'tools/go.mod requires no version of go.etcd.io/etcd/server/v3',
     );
   });
 
