@@ -10,9 +10,14 @@ export interface XMLElement {
   text: string;
 }
 
-/** Elements are objects many times their own length: what has more of them than this is not read. */
-const maxElements = 500_000;
+/** Elements take time, and many times their own length of memory: what has more of them than this is not read. */
+const maxElements = 200_000;
+const maxAttributes = 200_000;
 const maxDepth = 64;
+/** A reference to what is neither one of XML's own five entities nor a character. */
+const foreignEntity = /&(?!(?:lt|gt|amp|quot|apos|#\d{1,7}|#x[0-9a-f]{1,6});)/i;
+/** In these an ampersand is but a character. */
+const literals = /<!\[CDATA\[[\s\S]*?\]\]>|<!--[\s\S]*?-->|<\?[\s\S]*?\?>/g;
 const textName = '#text';
 const attributesName = ':@';
 
@@ -25,7 +30,7 @@ const parser = new XMLParser({
   parseAttributeValue: false,
   trimValues: false,
   textNodeName: textName,
-  // Character references come with these only; there are no entities but the built-in ones, as there is no DTD.
+  // Character references come with these only; other entities are refused before.
   htmlEntities: true,
   ignoreDeclaration: true,
   ignorePiTags: true,
@@ -34,15 +39,18 @@ const parser = new XMLParser({
 
 /**
  * The root of an XML document from a vendor, whom nobody need trust: undefined when it is not well-formed, has a
- * DTD (and with it entities), or is deeper or larger than anything a vendor sends. Never throws.
+ * DTD or entities beyond XML's own five, or is deeper or larger than anything a vendor sends. Never throws.
  */
 export function parseXML(document: string): XMLElement | undefined {
   const text = document.replace(/^\ufeff/, '').trim();
   if (!text.startsWith('<') || text.includes('<!DOCTYPE') || text.includes('<!ENTITY')) return undefined;
   if (countOf(text, '<') - countOf(text, '</') > maxElements) return undefined;
+  if (countOf(text, '="') + countOf(text, "='") > maxAttributes) return undefined;
   try {
     // The parser makes something of anything; what is cut off must not pass for all there is.
     if (XMLValidator.validate(text) !== true) return undefined;
+    // Only now, when all that is begun is known to end, is this search a quick one.
+    if (foreignEntity.test(text.replace(literals, ''))) return undefined;
     const roots = elementsOf(parser.parse(text) as unknown[]);
     return roots.length === 1 ? roots[0] : undefined;
   } catch {
