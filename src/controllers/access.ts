@@ -1,3 +1,4 @@
+import type { Verdict } from '../api/conditions.ts';
 import type { AccessRule } from '../api/v1alpha1/vm-provider.ts';
 
 /** What someone wants to do through a ClusterVMProvider, with everything resolved by reads at the vendor. */
@@ -78,4 +79,25 @@ function selects(selector: AccessRule['namespaceSelector'], labels: Record<strin
       }
     })
   );
+}
+
+/** The words of a denial: what was asked for, so that a rule can be written from it. */
+export function accessDenial(
+  rules: Parameters<typeof grants>[0],
+  request: AccessRequest,
+  provider: string,
+): Verdict | undefined {
+  if (grants(rules, request)) return undefined;
+  const { operation, namespace, vm, target } = request;
+  const into =
+    target.location === '' ? '' : ` into ${target.location} (resource group ${target.resourceGroup})`;
+  return {
+    reason: 'AccessDenied',
+    message: `ClusterVMProvider ${provider} grants namespace ${namespace} no ${operation} of ${vmInWords(vm)}${into}. Add a rule to its spec.access`,
+  };
+}
+
+/** A VM as access rules name it. */
+export function vmInWords({ name, resourceGroup }: AccessRequest['vm']): string {
+  return resourceGroup === '' ? `VM ${name}` : `VM ${name} (resource group ${resourceGroup})`;
 }

@@ -1,6 +1,5 @@
-import type { AzureProvider } from '../providers/azure/azure-provider.ts';
 import { type Call, type Outcome, succeeded } from '../providers/outcome.ts';
-import type { Snapshot } from '../providers/provider.ts';
+import type { Provider, Snapshot } from '../providers/provider.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** The longest list that is remembered; Azure keeps at most 500 points of a VM. */
@@ -28,7 +27,7 @@ export class Listings {
    * @param fresh ask the vendor now; else a remembered list, or one that is being read, will do
    */
   async get(
-    provider: AzureProvider,
+    provider: Provider,
     containerID: string,
     fresh: boolean,
     call: Call,
@@ -53,7 +52,7 @@ export class Listings {
 
   async #read(
     key: string,
-    provider: AzureProvider,
+    provider: Provider,
     containerID: string,
     call: Call,
   ): Promise<Outcome<Snapshot[]>> {
@@ -70,7 +69,11 @@ export class Listings {
 
 /** What drift is judged by; disks and the like would fill the memory. */
 function slim(snapshot: Snapshot): Snapshot {
-  const { id, name, containerID, state, vendorState, createdAt } = snapshot;
+  const { id, name, containerID, state, vendorState, createdAt, fingerprint } = snapshot;
   const kept = { id, name, containerID, state, vendorState, source: {}, disks: [], excludedDiskIDs: [] };
-  return createdAt === undefined ? kept : { ...kept, createdAt };
+  return {
+    ...kept,
+    ...(createdAt === undefined ? {} : { createdAt }),
+    ...(fingerprint === undefined ? {} : { fingerprint }),
+  };
 }

@@ -38,7 +38,7 @@ import {
   snapshotStatus,
   vmA,
 } from './testing/builders.ts';
-import { vmLimit } from './vmsnapshot/policy.ts';
+import { vmLimit } from './vmsnapshot/azure.ts';
 
 interface Around {
   snapshots?: VMSnapshot[];

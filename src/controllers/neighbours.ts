@@ -26,7 +26,9 @@ import {
   isUnderWay as isCopyUnderWay,
   laneInto,
 } from './restorepointcopy/policy.ts';
-import { isUnderWay as isSnapshotUnderWay, type SnapshotNeighbours, vmLimit } from './vmsnapshot/policy.ts';
+import { vmLimit } from './vmsnapshot/azure.ts';
+import type { SnapshotNeighbours } from './vmsnapshot/facts.ts';
+import { isUnderWay as isSnapshotUnderWay } from './vmsnapshot/policy.ts';
 
 export type Namespace = KubeObject;
 

@@ -2,7 +2,7 @@ import type { Verdict } from '../api/conditions.ts';
 import type { Reason } from '../api/reasons.ts';
 import type { ProviderRef } from '../api/v1alpha1/common.ts';
 import type { AccessRule } from '../api/v1alpha1/vm-provider.ts';
-import type { AzureProvider } from '../providers/azure/azure-provider.ts';
+import type { AnyProvider } from '../providers/any-provider.ts';
 
 /** What is known of a provider object. */
 export type ProviderState =
@@ -11,8 +11,8 @@ export type ProviderState =
   /** There is no such object. */
   | { state: 'Absent' }
   /** `provider` is there when the connection could be built: what is under way may go on through it. */
-  | { state: 'NotReady'; reason: Reason; message: string; provider?: AzureProvider; access?: AccessRule[] }
-  | { state: 'Ready'; provider: AzureProvider; access?: AccessRule[] };
+  | { state: 'NotReady'; reason: Reason; message: string; provider?: AnyProvider; access?: AccessRule[] }
+  | { state: 'Ready'; provider: AnyProvider; access?: AccessRule[] };
 
 /** Names a provider object: `VMProvider/<namespace>/<name>` or `ClusterVMProvider/<name>`. */
 export type ProviderKey = string;

@@ -49,7 +49,10 @@ export function troubleOf(failure: Failure, what: string): Trouble {
     case 'Conflict':
       return failure.retry === 'Later' ? said('ConcurrentOperation') : said('CreationFailed');
     case 'Invalid':
-      return said('CreationFailed');
+      // Several of one name: a provider's own word for it (see `Provider.getVM`).
+      return failure.error.code === 'AmbiguousSource'
+        ? said('AmbiguousSource', 'Name it by its id')
+        : said('CreationFailed');
     case 'Unsupported':
       return said('UnsupportedByProvider');
     case 'LimitReached':

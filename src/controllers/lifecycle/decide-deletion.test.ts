@@ -94,11 +94,11 @@ describe('deletion', () => {
       released,
     ],
     ['looks into the collection afresh', going(), { do: 'LookUp', containerID, fresh: true }],
-    ['removes what bears the mark', going(list(done([point]))), { do: 'Remove', id: point.id }],
+    ['removes what bears the mark', going(list(done([point]))), { do: 'Remove', ref: { id: point.id } }],
     [
       'removes everything that bears the UID, of whatever attempt',
       going(list(done([aPoint({ name: markedName({ cluster, uid, attempt: 7 }), state: 'Failed' })]))),
-      { do: 'Remove', id: aPoint({ name: markedName({ cluster, uid, attempt: 7 }) }).id },
+      { do: 'Remove', ref: { id: aPoint({ name: markedName({ cluster, uid, attempt: 7 }) }).id } },
     ],
     [
       'never removes what bears the mark of another object, or of another cluster',
@@ -219,7 +219,7 @@ describe('deletion', () => {
         }),
         seen: list(done([point])),
       }),
-      { do: 'Remove', id: point.id },
+      { do: 'Remove', ref: { id: point.id } },
     ],
   ]);
 });
@@ -376,7 +376,7 @@ describe('deletion of an adopted one', () => {
     [
       'removes it with Delete, if it is still the one that was adopted',
       adopted(list(done([existing])), 'Delete'),
-      { do: 'Remove', id: existing.id },
+      { do: 'Remove', ref: { id: existing.id } },
     ],
     [
       'leaves another one under the same id alone, and says so',

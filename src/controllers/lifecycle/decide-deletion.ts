@@ -1,12 +1,24 @@
+import { timestamp, type Verdict } from '../../api/conditions.ts';
 import { annotations, finalizer } from '../../api/names.ts';
-import { nameOf, sameID, sameName } from '../../providers/azure/ids.ts';
+import { sameID, sameName } from '../../providers/ids.ts';
 import { succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
 import { type Intent, readMark } from '../intent.ts';
 import { pollDelayMs } from '../settings.ts';
 import { type Trouble, troubleOf } from '../trouble.ts';
 import { isSettledAsNotMade, nextLookUpMs } from '../unknown-outcomes.ts';
-import { type Case, connection, finish, intentOf, ours, providerChanged, type UnderWay } from './decide.ts';
+import {
+  anotherOne,
+  type Case,
+  connection,
+  finish,
+  intentOf,
+  isAskedToLook,
+  ours,
+  providerChanged,
+  refOf,
+  type UnderWay,
+} from './decide.ts';
 import type { ManagedObject, Step } from './facts.ts';
 
 /**
@@ -91,16 +103,17 @@ function remove<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
     if (lookUp.outcome.kind === 'NotFound' && containerGone === undefined)
       return { do: 'ProveContainerGone', containerID };
     if (containerGone === undefined)
-      return blocked(it, troubleOf(lookUp.outcome, `looking for the ${policy.noun} to be removed`));
+      return blocked(it, troubleOf(lookUp.outcome, `looking for the ${policy.noun(facts)} to be removed`));
     if (!succeeded(containerGone))
       return blocked(it, troubleOf(containerGone, `proving that ${containerID} is gone`));
     if (!containerGone.value)
-      return blocked(it, troubleOf(lookUp.outcome, `looking for the ${policy.noun} to be removed`));
+      return blocked(it, troubleOf(lookUp.outcome, `looking for the ${policy.noun(facts)} to be removed`));
   }
 
   const doomed = intent.step === 'Adopt' ? adopted(it, present) : ours(it, present);
-  const next = doomed.find((snapshot) => snapshot.state !== 'Deleting');
-  if (next !== undefined && removed === undefined) return { do: 'Remove', id: next.id };
+  // What is locked is being made or removed: neither takes a removal now.
+  const next = doomed.find((snapshot) => snapshot.state !== 'Deleting' && snapshot.state !== 'Locked');
+  if (next !== undefined && removed === undefined) return removeNext(it, next, deleting);
   if (doomed.length > 0) {
     const own = doomed.find(({ name }) => sameName(name, intent.target.name));
     if (
@@ -111,9 +124,11 @@ function remove<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
     ) {
       return blocked(
         it,
-        troubleOf(removed.outcome, `removing the ${policy.noun} ${removed.id.split('/').at(-1)}`),
+        troubleOf(removed.outcome, `removing the ${policy.noun(facts)} ${removed.id.split('/').at(-1)}`),
       );
     }
+    const token =
+      removed !== undefined && succeeded(removed.outcome) ? removed.outcome.value.token : undefined;
     const afterMs =
       removed !== undefined && removed.outcome.kind === 'Pending' ? removed.outcome.afterMs : undefined;
     return finish(deleting, {
@@ -121,6 +136,16 @@ function remove<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
         provisioningState: 'Deleting',
         readyToUse: false,
         ...(own === undefined ? {} : { snapshotID: own.id }),
+        ...(token === undefined
+          ? {}
+          : {
+              operation: {
+                kind: 'Delete',
+                token,
+                startedAt: timestamp(facts.now),
+                attempts: recorded.operation?.attempts ?? 0,
+              },
+            }),
       },
       requeueAfterMs: afterMs ?? pollDelayMs(facts.settings, 0, 0, facts.random),
     });
@@ -149,6 +174,63 @@ function remove<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
   return { do: 'Release', event: { type: 'Warning', reason: 'Retained', note } };
 }
 
+/** How long the vendor's record of a finished removal may run ahead of its list, in milliseconds. */
+const listLagMs = 120_000;
+
+/**
+ * Asks for the removal, and after one that failed asks again with a pause, saying what the vendor said: a merge
+ * that fails puts the snapshot back to what it was (oVirt sheet, section 8).
+ */
+function removeNext<O extends ManagedObject, N>(it: UnderWay<O, N>, next: Snapshot, deleting: Verdict): Step {
+  const { facts, policy, recorded, intent } = it;
+  const { operation } = recorded;
+  const ref = refOf(it, next.id);
+  if (operation?.kind === 'Delete' && operation.token !== undefined && operation.startedAt !== undefined) {
+    const state = facts.seen.operation;
+    if (state === undefined) return { do: 'ReadOperation', token: operation.token };
+    const what = `removing the ${policy.noun(facts)} ${next.name}`;
+    // Where the record cannot be read, the removal is asked for again: the vendor refuses what it is at work on.
+    const ageMs = facts.now - Date.parse(operation.startedAt);
+    const kind = succeeded(state) ? state.value.state : 'None';
+    const wait = finish(deleting, {
+      requeueAfterMs: pollDelayMs(facts.settings, ageMs, 60_000, facts.random),
+    });
+    if (kind === 'Running') return wait;
+    if (kind !== 'Failed' && ageMs < listLagMs) return wait;
+    const dueAt = Date.parse(operation.nextAttemptAt ?? '');
+    if (kind === 'Failed' && !(dueAt <= facts.now) && !isAskedToLook(facts.object)) {
+      const failure = succeeded(state) ? state.value.failure : undefined;
+      const trouble =
+        failure === undefined
+          ? { message: `${what} failed at the vendor, which gives no cause` }
+          : troubleOf(failure, what);
+      const delayMs = Number.isNaN(dueAt) ? removalRetryMs : dueAt - facts.now;
+      return finish(
+        { reason: 'DeletionBlocked', message: `${trouble.message}. It is tried again` },
+        {
+          record: {
+            provisioningState: 'Deleting',
+            operation: { ...operation, nextAttemptAt: timestamp(facts.now + delayMs) },
+          },
+          requeueAfterMs: delayMs,
+        },
+      );
+    }
+  }
+  const turn = policy.removalTurn(facts, intent.target);
+  if (turn === undefined) return { do: 'Remove', ref };
+  if ('lane' in turn) return { do: 'Remove', ref, lane: turn.lane };
+  return finish(
+    { ...deleting, message: `${deleting.message}; ${turn.wait.message}` },
+    {
+      requeueAfterMs: pollDelayMs(facts.settings, 0, 0, facts.random),
+    },
+  );
+}
+
+/** The wait after a removal that the vendor began and could not finish, in milliseconds. */
+const removalRetryMs = 300_000;
+
 /**
  * An adopted one goes only if it is still the one that was adopted (ids are reused; its date is its fingerprint),
  * and bears nobody else's mark: whose it is may come back for it.
@@ -161,6 +243,7 @@ function adopted<O extends ManagedObject, N>(it: UnderWay<O, N>, present: Snapsh
     (snapshot) =>
       sameID(snapshot.id, snapshotID) &&
       (readMark(snapshot.name)?.uid ?? uid) === uid &&
+      anotherOne(it, snapshot) === undefined &&
       snapshot.createdAt !== undefined &&
       Math.abs(Date.parse(snapshot.createdAt) - Date.parse(creationTime)) < 1_000,
   );
@@ -175,7 +258,7 @@ function maySurface<O extends ManagedObject, N>(it: UnderWay<O, N>, intent: Inte
   const { provisioningState, snapshotID = '' } = recorded;
   const young =
     provisioningState !== 'Succeeded' && provisioningState !== 'Failed' && provisioningState !== 'Deleting';
-  return young || !sameName(nameOf(snapshotID), intent.target.name);
+  return young || !sameName(recorded.name ?? snapshotID, intent.target.name);
 }
 
 function blocked<O extends ManagedObject, N>(it: Case<O, N>, trouble: Trouble): Step {

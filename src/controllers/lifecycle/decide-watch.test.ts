@@ -99,7 +99,7 @@ describe('what is ready', () => {
     [
       'is not in a list: it is read by itself',
       due(list(done([]))),
-      { do: 'ReadSnapshot', id: point.id, progress: false },
+      { do: 'ReadSnapshot', ref: { id: point.id }, view: { progress: false } },
     ],
     [
       'is not in the list but can be read: nothing is said',
@@ -173,7 +173,7 @@ describe('what was missing', () => {
     [
       'and is there again has to show the whole evidence: a list has no disks',
       due(list(done([aPoint({ disks: [] })]), false), missing),
-      { do: 'ReadSnapshot', id: point.id },
+      { do: 'ReadSnapshot', ref: { id: point.id } },
     ],
     [
       'and is there again is ready again',
@@ -230,7 +230,7 @@ describe('in another region', () => {
     [
       'what comes back is read with its replication',
       due(shown, missing, { with: { intent, status: missing } }),
-      { do: 'ReadSnapshot', progress: true },
+      { do: 'ReadSnapshot', view: { progress: true } },
     ],
     [
       'what comes back without all of its data is not ready',

@@ -1,9 +1,9 @@
 import type { KubernetesObject } from '../../api/kubernetes-object.ts';
 import { annotations } from '../../api/names.ts';
-import { sameID } from '../../providers/azure/ids.ts';
+import { sameID } from '../../providers/ids.ts';
 import { succeeded } from '../../providers/outcome.ts';
-import type { Snapshot } from '../../providers/provider.ts';
-import { finish, isAskedToLook, isPaused, isSet, type UnderWay } from './decide.ts';
+import type { Snapshot, SnapshotView } from '../../providers/provider.ts';
+import { anotherOne, finish, isAskedToLook, isPaused, isSet, refOf, type UnderWay } from './decide.ts';
 import type { Finish, ManagedObject, Step } from './facts.ts';
 
 /** The longest wait until the next look at what cannot be called ready for now. */
@@ -14,7 +14,7 @@ const longestDoubtMs = 300_000;
  * changes nothing here: only the vendor's own word that it is gone does.
  */
 export function decideWatch<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
-  const { facts, policy, recorded, intent } = it;
+  const { facts, recorded, intent } = it;
   const expiry = expire(it);
   if (expiry !== undefined && expiry.do === 'DeleteObject') return expiry;
   const events = expiry?.events;
@@ -39,8 +39,7 @@ export function decideWatch<O extends ManagedObject, N>(it: UnderWay<O, N>): Ste
     const listed = lookUp.outcome.value.find((candidate) => sameID(candidate.id, id));
     if (listed !== undefined) return held(it, listed, rest);
     // Missing from a list is not gone yet: the list may be some minutes old, or lag.
-    if (snapshot === undefined)
-      return { do: 'ReadSnapshot', id, progress: policy.needsProgress(facts, intent.target) };
+    if (snapshot === undefined) return { do: 'ReadSnapshot', ref: refOf(it, id), view: watchView(it) };
     if (succeeded(snapshot)) return held(it, snapshot.value, rest);
     if (!lookUp.fresh) return { do: 'LookUp', containerID: intent.target.containerID, fresh: true };
     if (snapshot.kind === 'NotFound' && snapshot.what === 'Object') return missing(it, rest);
@@ -65,6 +64,14 @@ function held<O extends ManagedObject, N>(
   const differenceMs = Math.abs(
     Date.parse(snapshot.createdAt ?? '') - Date.parse(recorded.creationTime ?? ''),
   );
+  const another = anotherOne(it, snapshot);
+  if (another !== undefined) {
+    const { message } = another.error;
+    return finish(
+      { reason: 'SnapshotMissing', message, also: drifted(message) },
+      { record: { readyToUse: false }, ...settled },
+    );
+  }
   // The first answer's time may differ a little from that of the finished one; another one's differs by far.
   if (differenceMs > 60_000) {
     const message = `the vendor has another snapshot under this id: made ${snapshot.createdAt}, not ${recorded.creationTime}`;
@@ -86,7 +93,7 @@ function held<O extends ManagedObject, N>(
     // was remembered is not.
     const { seen } = facts;
     if (seen.snapshot === undefined)
-      return { do: 'ReadSnapshot', id: snapshot.id, progress: policy.needsProgress(facts, intent.target) };
+      return { do: 'ReadSnapshot', ref: refOf(it, snapshot.id), view: watchView(it) };
     if (!succeeded(seen.snapshot)) return { do: 'Finish', looked: true, ...rest };
     const assessment = policy.assess(facts, intent.target, seen.snapshot.value);
     if (assessment.is === 'Ready')
@@ -94,12 +101,18 @@ function held<O extends ManagedObject, N>(
     return { do: 'Finish', ...settled };
   }
   // An update of Azure's own, or a word that is not known, is no proof of anything.
-  if (snapshot.state === 'Creating' || snapshot.state === 'Unrecognised') return { do: 'Finish', ...settled };
+  if (snapshot.state === 'Creating' || snapshot.state === 'Locked' || snapshot.state === 'Unrecognised')
+    return { do: 'Finish', ...settled };
   const message = `the vendor calls it ${snapshot.vendorState} now`;
   return finish(
     { reason: 'ModifiedOutside', message, also: drifted(message) },
     { record: { readyToUse: false }, ...settled },
   );
+}
+
+/** The configuration was kept when it was made; to hold it against the vendor the rest is enough. */
+function watchView<O extends ManagedObject, N>({ facts, policy, intent }: UnderWay<O, N>): SnapshotView {
+  return { progress: policy.view(facts, intent.target).progress === true };
 }
 
 function missing<O extends ManagedObject, N>(

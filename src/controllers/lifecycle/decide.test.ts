@@ -556,7 +556,7 @@ describe('another attempt', () => {
         },
         refused(),
       ),
-      { do: 'Remove', id: aPoint({ name: name(2) }).id },
+      { do: 'Remove', ref: { id: aPoint({ name: name(2) }).id } },
     ],
   ]);
 
@@ -576,7 +576,11 @@ describe('what the vendor is making', () => {
     error: { reason: 'ProgressingWithRetry', message: 'it failed', time: ago(minutes) },
   };
   decisionTable([
-    ['is read by its id', begun({}, creating), { do: 'ReadSnapshot', id: aPoint().id, progress: false }],
+    [
+      'is read by its id',
+      begun({}, creating),
+      { do: 'ReadSnapshot', ref: { id: aPoint().id }, view: { progress: false } },
+    ],
     [
       'is looked at less often the older it is',
       seen(done(aPoint({ state: 'Creating' }))),
@@ -613,7 +617,7 @@ describe('what the vendor is making', () => {
     [
       'is of a VM that was made anew under its name: it is removed',
       seen(done(aPoint({ vmUID: 'vm-uid-b' }))),
-      { do: 'Remove', id: aPoint().id },
+      { do: 'Remove', ref: { id: aPoint().id } },
     ],
     [
       'is of a VM that was made anew: it fails when it is removed',
@@ -628,7 +632,7 @@ describe('what the vendor is making', () => {
     [
       'failed: it is removed before the next attempt',
       seen(done(aPoint({ state: 'Failed' })), { operation: operationFailed(transient) }),
-      { do: 'Remove', id: aPoint().id },
+      { do: 'Remove', ref: { id: aPoint().id } },
     ],
     [
       'failed, and is being removed: the failure is recorded, and no attempt is planned yet',
@@ -824,7 +828,7 @@ describe('after the deadline', () => {
     [
       'a late failure is removed',
       late({ snapshot: done(aPoint({ state: 'Failed' })), operation: operationFailed(transient) }, exceeded),
-      { do: 'Remove', id: aPoint().id },
+      { do: 'Remove', ref: { id: aPoint().id } },
     ],
     [
       'a late failure leaves it DeadlineExceeded',
@@ -864,7 +868,7 @@ describe('two with one mark', () => {
     [
       'the recorded one is kept, the other removed',
       again({ snapshot: done(kept), lookUp: fresh(other, kept) }, status),
-      { do: 'Remove', id: other.id },
+      { do: 'Remove', ref: { id: other.id } },
     ],
     [
       'the removal is told, and looked after',
@@ -913,7 +917,7 @@ describe('consistency', () => {
     [
       'one that falls short of Require is removed',
       require('Application', 'Require', { snapshot: low }),
-      { do: 'Remove', id: aPoint().id },
+      { do: 'Remove', ref: { id: aPoint().id } },
     ],
     [
       'one that falls short of Require fails, once it is removed',
@@ -957,9 +961,9 @@ describe('adoption', () => {
     [
       'what an annotation alone says is checked anew: whoever can edit the object can write it',
       snapshotFacts({ object: aSnapshot({ intent: adoption, spec }) }),
-      { do: 'ReadSource', id },
+      { do: 'ReadSource', ref: { id } },
     ],
-    ['an adopted one is read, and nothing is made', adopting(), { do: 'ReadSnapshot', id }],
+    ['an adopted one is read, and nothing is made', adopting(), { do: 'ReadSnapshot', ref: { id } }],
     [
       'a finished one is ready',
       adopting({ snapshot: done(aPoint({ name: 'nightly' })) }),
@@ -987,7 +991,7 @@ describe('adoption', () => {
           status: recorded,
         }),
       }),
-      { do: 'ReadSnapshot', progress: true },
+      { do: 'ReadSnapshot', view: { progress: true } },
     ],
   ]);
 

@@ -4,10 +4,10 @@ import type { KubernetesObject } from '../../api/kubernetes-object.ts';
 import { annotations, finalizer } from '../../api/names.ts';
 import { type Reason, reasons } from '../../api/reasons.ts';
 import type { Operation } from '../../api/v1alpha1/common.ts';
-import type { AzureProvider } from '../../providers/azure/azure-provider.ts';
-import { collectionOfPoint, nameOf, sameID } from '../../providers/azure/ids.ts';
+import type { AnyProvider } from '../../providers/any-provider.ts';
+import { sameID } from '../../providers/ids.ts';
 import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
-import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
+import type { Snapshot, SnapshotRef, SnapshotTarget } from '../../providers/provider.ts';
 import { bearsMark, type Intent, markedName, readIntent } from '../intent.ts';
 import { type ProviderState, waitingForProvider } from '../provider-registry.ts';
 import { pollDelayMs, retryDelayMs } from '../settings.ts';
@@ -16,6 +16,7 @@ import { isSettledAsNotMade, nextLookUpMs } from '../unknown-outcomes.ts';
 import { decideDeletion } from './decide-deletion.ts';
 import { decideWatch } from './decide-watch.ts';
 import type { Facts, Finish, KindPolicy, ManagedObject, RecordChange, Recorded, Step } from './facts.ts';
+import { thawFirst } from './thaw.ts';
 
 /** A limit of the vendor is tried again this slowly: room comes by people's hands. */
 const limitRetryMs = 3_600_000;
@@ -36,15 +37,19 @@ export interface Case<O extends ManagedObject, N> {
 /** As `Case`, once an intent was written and the connection is there. */
 export interface UnderWay<O extends ManagedObject, N> extends Case<O, N> {
   intent: Intent<SnapshotTarget>;
-  provider: AzureProvider;
+  provider: AnyProvider;
 }
 
 /**
  * The one next step for an object. The order of the questions is the order in which reasons take precedence.
  */
 export function decide<O extends ManagedObject, N>(facts: Facts<O, N>, policy: KindPolicy<O, N>): Step {
-  const recorded = policy.recorded(facts.object);
-  const it = { facts, policy, recorded };
+  const it = { facts, policy, recorded: policy.recorded(facts.object) };
+  return thawFirst(it, intentOf(it), withoutThaw(it));
+}
+
+function withoutThaw<O extends ManagedObject, N>(it: Case<O, N>): Step {
+  const { facts, recorded } = it;
   if (facts.object.metadata.deletionTimestamp !== undefined) return decideDeletion(it);
   const intent = intentOf(it);
   if (intent === undefined) return begin(it);
@@ -73,17 +78,17 @@ export function intentOf<O extends ManagedObject, N>({
 }: Case<O, N>): Intent<SnapshotTarget> | undefined {
   const { object, settings } = facts;
   const written = readIntent<SnapshotTarget>(object);
-  const { snapshotID, endpointID, operation, location, vmLocation, vmUID, copyOf } = recorded;
-  const containerID = snapshotID === undefined ? undefined : collectionOfPoint(snapshotID);
+  const { snapshotID, endpointID, operation, location, vmLocation, vmUID, copyOf, containerID, name } =
+    recorded;
   if (
     written !== undefined ||
     snapshotID === undefined ||
     endpointID === undefined ||
-    containerID === undefined
+    containerID === undefined ||
+    name === undefined
   )
     return written;
   const { uid, creationTimestamp } = object.metadata;
-  const name = nameOf(snapshotID);
   const made = bearsMark(name, settings.cluster, uid);
   return {
     uid,
@@ -179,6 +184,12 @@ function beforeSend<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
       ...(requeueAfterMs === undefined ? {} : { requeueAfterMs }),
     });
   }
+  const { freeze, vmID = '' } = intent.target;
+  if (freeze === true) {
+    const { frozen } = facts.seen;
+    if (frozen === undefined) return { do: 'Freeze', vmID };
+    if (!succeeded(frozen)) return refused(it, troubleOf(frozen, 'freezing the guest'));
+  }
   return { do: 'Create', intent };
 }
 
@@ -193,7 +204,10 @@ function afterCreate<O extends ManagedObject, N>(
     case 'Pending': {
       const { token, snapshot } = created.value;
       return finish(
-        { reason: 'Provisioning', message: `the vendor is making the ${policy.noun} ${snapshot.name}` },
+        {
+          reason: 'Provisioning',
+          message: `the vendor is making the ${policy.noun(facts)} ${snapshot.name}`,
+        },
         {
           snapshot,
           settled: true,
@@ -218,17 +232,17 @@ function afterCreate<O extends ManagedObject, N>(
       return outcomeUnknown(it, created);
     case 'Conflict':
       return created.retry === 'Later'
-        ? refused(it, troubleOf(created, `making the ${policy.noun}`))
+        ? refused(it, troubleOf(created, `making the ${policy.noun(facts)}`))
         : outcomeUnknown(it, created);
     default:
-      return refused(it, troubleOf(created, `making the ${policy.noun}`));
+      return refused(it, troubleOf(created, `making the ${policy.noun(facts)}`));
   }
 }
 
 /** The request may have had its effect, or left something behind that failed: look before anything else is done. */
 function outcomeUnknown<O extends ManagedObject, N>(it: UnderWay<O, N>, failure: Failure): Step {
   const { facts, policy, intent, provider } = it;
-  const trouble = troubleOf(failure, `making the ${policy.noun}`);
+  const trouble = troubleOf(failure, `making the ${policy.noun(facts)}`);
   const unknown = facts.unknown ?? { since: facts.monotonic };
   return finish(
     { reason: 'ProgressingWithRetry', message: trouble.message },
@@ -343,7 +357,7 @@ function tryAgain<O extends ManagedObject, N>(it: UnderWay<O, N>): Step {
 /** (b) of the protocol, when it is this object's turn. */
 function nextAttempt<O extends ManagedObject, N>(
   it: Case<O, N>,
-  provider: AzureProvider,
+  provider: AnyProvider,
   attempt: { step: 'Create' | 'Adopt'; target: SnapshotTarget; attempt: number; startedAt: string },
 ): Step {
   const { facts, policy } = it;
@@ -379,10 +393,30 @@ function settle<O extends ManagedObject, N>(it: UnderWay<O, N>, failed?: Trouble
       return { do: 'ProveContainerGone', containerID };
     const gone = containerGone !== undefined && succeeded(containerGone) && containerGone.value;
     if (!gone)
-      return stillUnknown(it, troubleOf(lookUp.outcome, `finding out whether the ${policy.noun} was made`));
+      return stillUnknown(
+        it,
+        troubleOf(lookUp.outcome, `finding out whether the ${policy.noun(facts)} was made`),
+      );
   }
   const marked = ours(it, present);
   if (marked.length > 0) return follow(it, best(marked).id, best(marked));
+
+  // The vendor's own record of the attempt, where it keeps one, has its word too.
+  const token = failed === undefined ? attemptToken(it) : undefined;
+  if (token !== undefined) {
+    const { operation } = facts.seen;
+    if (operation === undefined) return { do: 'ReadOperation', token };
+    const what = `what came of attempt ${intent.attempt}`;
+    if (!succeeded(operation)) {
+      // Without the right to read its records, the look-ups alone must do.
+      if (operation.kind !== 'Denied') return stillUnknown(it, troubleOf(operation, `reading ${what}`));
+    } else if (operation.value.state === 'Running') {
+      const message = `the vendor is still at work on attempt ${intent.attempt}`;
+      return stillUnknown(it, { reason: 'ProgressingWithRetry', message, vendorCode: '' });
+    } else if (operation.value.state === 'Failed') {
+      return settle(it, whyFailed(it, what));
+    }
+  }
 
   if (facts.unknown === undefined || !isSettledAsNotMade(facts.unknown, provider)) {
     const message =
@@ -446,12 +480,13 @@ function stillUnknown<O extends ManagedObject, N>(it: UnderWay<O, N>, trouble: T
 /** The vendor took the request, or has it already: watch it to its end. */
 function follow<O extends ManagedObject, N>(it: UnderWay<O, N>, id: string, known?: Snapshot): Step {
   const { facts, policy, intent } = it;
-  const needsProgress = policy.needsProgress(facts, intent.target);
-  // A list carries no view of replication: what needs one is read by itself.
-  const listed = known !== undefined && !(known.state === 'Succeeded' && needsProgress) ? known : undefined;
+  const view = policy.view(facts, intent.target);
+  // A list carries no costly view: what needs one is read by itself.
+  const costly = view.progress === true || view.configuration === true;
+  const listed = known !== undefined && !(known.state === 'Succeeded' && costly) ? known : undefined;
   const outcome: Outcome<Snapshot> | undefined =
     facts.seen.snapshot ?? (listed && { kind: 'Done', value: listed });
-  if (outcome === undefined) return { do: 'ReadSnapshot', id, progress: needsProgress };
+  if (outcome === undefined) return { do: 'ReadSnapshot', ref: refOf(it, id), view };
   if (known !== undefined && outcome.kind === 'NotFound') {
     // A list has it, the read of it not, or not yet: what was seen is not given up for that.
     if (listed !== undefined) return byState(it, listed);
@@ -459,13 +494,16 @@ function follow<O extends ManagedObject, N>(it: UnderWay<O, N>, id: string, know
     const delayMs = pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random);
     return waitOn(it, { reason: 'Provisioning', message }, known, delayMs);
   }
-  if (succeeded(outcome)) return byState(it, outcome.value);
+  if (succeeded(outcome)) {
+    const another = anotherOne(it, outcome.value);
+    return another === undefined ? byState(it, outcome.value) : vanished(it, another);
+  }
   if (outcome.kind === 'NotFound') {
     const proof = outcome.what === 'Object' ? 'absent' : provedAbsent(it, id);
     if (typeof proof !== 'string') return proof;
     if (proof === 'absent') return vanished(it, outcome);
   }
-  const trouble = troubleOf(outcome, `reading the ${policy.noun} ${intent.target.name}`);
+  const trouble = troubleOf(outcome, `reading the ${policy.noun(facts)} ${intent.target.name}`);
   const delayMs = pollDelayMs(facts.settings, ageMs(it), longestTroublePollMs, facts.random);
   return waitOn(it, trouble, undefined, Math.max(trouble.afterMs ?? 0, delayMs));
 }
@@ -500,10 +538,14 @@ function byState<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: Snaps
         pollDelayMs(facts.settings, 0, 0, facts.random),
       );
     case 'Creating':
+    case 'Locked':
     case 'Unrecognised':
       return waitOn(
         it,
-        { reason: 'Provisioning', message: `the vendor is making the ${policy.noun} ${snapshot.name}` },
+        {
+          reason: 'Provisioning',
+          message: `the vendor is making the ${policy.noun(facts)} ${snapshot.name}`,
+        },
         snapshot,
         pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random),
       );
@@ -515,8 +557,11 @@ function finishedAtVendor<O extends ManagedObject, N>(it: UnderWay<O, N>, snapsh
   const { facts, policy, intent } = it;
   const stranger = intent.step === 'Create' ? strangeVM(intent.target, snapshot) : undefined;
   if (stranger !== undefined) return unfit(it, snapshot, stranger);
+  const doubt = vendorsWord(it, snapshot);
+  if (doubt !== undefined) return doubt;
   const assessment = policy.assess(facts, intent.target, snapshot);
-  if (assessment.is === 'Ready') return complete(it, snapshot, assessment.verdict);
+  if (assessment.is === 'Ready')
+    return policy.epilogue(facts, snapshot) ?? complete(it, snapshot, assessment.verdict);
   if (assessment.is === 'Unfit') return unfit(it, snapshot, assessment.verdict);
   const delayMs = pollDelayMs(facts.settings, ageMs(it), assessment.longestPollMs, facts.random);
   return waitOn(it, assessment.verdict, snapshot, delayMs);
@@ -569,19 +614,19 @@ function complete<O extends ManagedObject, N>(
     const { lookUp, removed } = facts.seen;
     if (lookUp === undefined) return { do: 'LookUp', containerID: intent.target.containerID, fresh: true };
     if (!succeeded(lookUp.outcome)) {
-      const trouble = troubleOf(lookUp.outcome, `looking for a second ${policy.noun} of this object`);
+      const trouble = troubleOf(lookUp.outcome, `looking for a second ${policy.noun(facts)} of this object`);
       return waitOn(it, trouble, snapshot, Math.max(trouble.afterMs ?? 0, facts.settings.pollIntervalMs));
     }
     const [second] = ours(it, lookUp.outcome.value).filter(
       (other) => !sameID(other.id, snapshot.id) && other.state !== 'Deleting',
     );
     if (second !== undefined) {
-      if (removed === undefined) return { do: 'Remove', id: second.id };
+      if (removed === undefined) return removal(it, second);
       if (!succeeded(removed.outcome) && removed.outcome.kind !== 'Unknown') {
         const trouble = troubleOf(removed.outcome, `removing ${second.name}, the second of this object`);
         return waitOn(it, trouble, snapshot, Math.max(trouble.afterMs ?? 0, longestCreatePollMs));
       }
-      const message = `two attempts of this object left a ${policy.noun} each; ${snapshot.name} is kept, ${second.name} is removed`;
+      const message = `two attempts of this object left a ${policy.noun(facts)} each; ${snapshot.name} is kept, ${second.name} is removed`;
       return finish(
         { reason: 'ProgressingWithRetry', message },
         {
@@ -612,7 +657,7 @@ function complete<O extends ManagedObject, N>(
 /** What the vendor finished will not do: it is removed, unless it was not made by us. */
 function unfit<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: Snapshot, found: Verdict): Step {
   const { facts, intent } = it;
-  if (intent.step === 'Create' && facts.seen.removed === undefined) return { do: 'Remove', id: snapshot.id };
+  if (intent.step === 'Create' && facts.seen.removed === undefined) return removal(it, snapshot);
   const verdict = { ...found, message: `${found.message}${removalTrouble(it)}` };
   return finish(verdict, {
     snapshot,
@@ -640,13 +685,13 @@ function failedAtVendor<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot
   const known = recorded.provisioningState === 'Failed' && recorded.error !== undefined;
   const torn = known ? undefined : tornReplication(it, snapshot);
   if (torn !== undefined) return unfit(it, snapshot, torn);
-  const token = recorded.operation?.token;
+  const token = recorded.operation?.token ?? attemptToken(it);
   if (!known && token !== undefined && facts.seen.operation === undefined)
     return { do: 'ReadOperation', token };
-  if (facts.seen.removed === undefined) return { do: 'Remove', id: snapshot.id };
+  if (facts.seen.removed === undefined) return removal(it, snapshot);
   const delayMs = cleaningDelayMs(it);
   if (known) return { do: 'Finish', requeueAfterMs: delayMs };
-  const why = inTime(it, whyFailed(it, `making the ${policy.noun} ${snapshot.name}`));
+  const why = inTime(it, whyFailed(it, `making the ${policy.noun(facts)} ${snapshot.name}`));
   const trouble = { ...why, message: `${why.message}${removalTrouble(it)}` };
   return finish(trouble, {
     snapshot,
@@ -667,7 +712,7 @@ function tornReplication<O extends ManagedObject, N>(
   snapshot: Snapshot,
 ): Verdict | undefined {
   const { facts, policy, recorded, intent } = it;
-  if (!policy.needsProgress(facts, intent.target)) return undefined;
+  if (policy.view(facts, intent.target).progress !== true) return undefined;
   const assessment = policy.assess(facts, intent.target, snapshot);
   if (assessment.is === 'Unfit' && assessment.verdict.reason === 'ReplicationFailed')
     return assessment.verdict;
@@ -734,19 +779,19 @@ function vanished<O extends ManagedObject, N>(it: UnderWay<O, N>, absent: Failur
     };
     return refused(it, trouble);
   }
-  const token = recorded.operation?.token;
+  const token = recorded.operation?.token ?? attemptToken(it);
   if (token !== undefined && facts.seen.operation === undefined) return { do: 'ReadOperation', token };
   const { operation } = facts.seen;
   if (operation !== undefined && succeeded(operation)) {
     // What a failed operation leaves behind may show late, and nobody would look for it any more.
     if (operation.value.state === 'Failed')
-      return settle(it, whyFailed(it, `making the ${policy.noun} ${intent.target.name}`));
+      return settle(it, whyFailed(it, `making the ${policy.noun(facts)} ${intent.target.name}`));
     if (operation.value.state === 'Running') {
       return waitOn(
         it,
         {
           reason: 'Provisioning',
-          message: `the vendor is making the ${policy.noun} ${intent.target.name}, which does not show yet`,
+          message: `the vendor is making the ${policy.noun(facts)} ${intent.target.name}, which does not show yet`,
         },
         undefined,
         pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random),
@@ -791,7 +836,7 @@ export function finish(verdict: Verdict, rest: Omit<Finish, 'do' | 'verdict'> = 
 export function connection<O extends ManagedObject, N>(
   it: Case<O, N>,
   settled: boolean,
-): AzureProvider | Finish {
+): AnyProvider | Finish {
   const state = it.facts.provider;
   if ((state.state === 'Ready' || state.state === 'NotReady') && state.provider !== undefined)
     return state.provider;
@@ -801,7 +846,7 @@ export function connection<O extends ManagedObject, N>(
 }
 
 /** The connection for new work, for which the provider must be Ready. */
-function readyConnection<O extends ManagedObject, N>(it: Case<O, N>): AzureProvider | Finish {
+function readyConnection<O extends ManagedObject, N>(it: Case<O, N>): AnyProvider | Finish {
   const state = it.facts.provider;
   if (state.state === 'Ready') return state.provider;
   if (state.state === 'Untried') return { do: 'Finish' };
@@ -815,7 +860,7 @@ function waitingFor<O extends ManagedObject, N>(
   return waitingForProvider(policy.providerRef(facts.object, facts.neighbours), state);
 }
 
-export function providerChanged(intent: Intent<SnapshotTarget>, provider: AzureProvider): Finish {
+export function providerChanged(intent: Intent<SnapshotTarget>, provider: AnyProvider): Finish {
   return finish({
     reason: 'ProviderChanged',
     message: `this was begun on ${intent.endpointID}, and the provider now names ${provider.endpointID}. Point the provider at the former again; nothing is concluded from the latter`,
@@ -828,9 +873,71 @@ export function ours<O extends ManagedObject, N>(it: Case<O, N>, present: Snapsh
   return present.filter((snapshot) => bearsMark(snapshot.name, cluster, it.facts.object.metadata.uid));
 }
 
+/** How a snapshot is addressed. */
+export function refOf<O extends ManagedObject, N>({ intent }: UnderWay<O, N>, id: string): SnapshotRef {
+  return { id, containerID: intent.target.containerID };
+}
+
+/** The token of the attempt of the intent, where the vendor keeps a record of it. */
+function attemptToken<O extends ManagedObject, N>({ intent, provider }: UnderWay<O, N>): string | undefined {
+  return intent.step === 'Create' ? provider.attemptToken(intent.target, intent.correlationID) : undefined;
+}
+
+/**
+ * Why what stands under the id now is not this object's: ids are given again (oVirt sheet, section 6), so that
+ * the mark counts, and of an adopted one the fingerprint.
+ */
+export function anotherOne<O extends ManagedObject, N>(
+  it: UnderWay<O, N>,
+  snapshot: Snapshot,
+): Extract<Failure, { kind: 'NotFound' }> | undefined {
+  const { intent, recorded } = it;
+  const same =
+    intent.step === 'Create'
+      ? ours(it, [snapshot]).length > 0
+      : recorded.fingerprint === undefined ||
+        snapshot.fingerprint === undefined ||
+        recorded.fingerprint === snapshot.fingerprint;
+  if (same) return undefined;
+  const message = `the vendor has another snapshot under the id ${snapshot.id} now`;
+  return { kind: 'NotFound', what: 'Object', error: { code: 'AnotherSnapshot', message } };
+}
+
+/** What the vendor's own record of the attempt says against calling it finished; undefined when nothing. */
+function vendorsWord<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: Snapshot): Step | undefined {
+  const { facts, policy, recorded } = it;
+  const token = attemptToken(it);
+  if (token === undefined) return undefined;
+  // It was found to have failed, and what it left is on its way out.
+  if (recorded.provisioningState === 'Failed' && recorded.error !== undefined)
+    return failedAtVendor(it, snapshot);
+  const { operation } = facts.seen;
+  if (operation === undefined) return { do: 'ReadOperation', token };
+  const delayMs = pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random);
+  if (!succeeded(operation)) {
+    if (operation.kind === 'Denied') return undefined;
+    const trouble = troubleOf(operation, `reading what came of the ${policy.noun(facts)} ${snapshot.name}`);
+    return waitOn(it, trouble, snapshot, Math.max(trouble.afterMs ?? 0, delayMs));
+  }
+  if (operation.value.state === 'Failed') return failedAtVendor(it, snapshot);
+  if (operation.value.state !== 'Running') return undefined;
+  const message = `the vendor is making the ${policy.noun(facts)} ${snapshot.name}`;
+  return waitOn(it, { reason: 'Provisioning', message }, snapshot, delayMs);
+}
+
+/** The removal of something of this object, when the VM is free for it. */
+function removal<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: Snapshot): Step {
+  const { facts, policy, intent } = it;
+  const turn = policy.removalTurn(facts, intent.target);
+  const ref = refOf(it, snapshot.id);
+  if (turn === undefined) return { do: 'Remove', ref };
+  if ('lane' in turn) return { do: 'Remove', ref, lane: turn.lane };
+  return waitOn(it, turn.wait, snapshot, facts.settings.pollIntervalMs);
+}
+
 /** The one to keep: finished before unfinished before failed. */
 function best(marked: Snapshot[]): Snapshot {
-  const rank = { Succeeded: 0, Creating: 1, Unrecognised: 2, Deleting: 3, Failed: 4 };
+  const rank = { Succeeded: 0, Creating: 1, Locked: 1, Unrecognised: 2, Deleting: 3, Failed: 4 };
   return marked.reduce((kept, other) => (rank[other.state] < rank[kept.state] ? other : kept));
 }
 

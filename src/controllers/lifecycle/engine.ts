@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { graceLeft, reads, type Verdict } from '../../api/conditions.ts';
 import { annotations, finalizer } from '../../api/names.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
-import type { AzureProvider } from '../../providers/azure/azure-provider.ts';
+import type { AnyProvider } from '../../providers/any-provider.ts';
 import { type Call, succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -11,8 +11,8 @@ import type { Informer } from '../../runtime/informer.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { isAlreadyExists, isNotFound } from '../../runtime/kube/errors.ts';
 import type { KubeObject, ResourceType } from '../../runtime/kube/types.ts';
-import { proveGone } from '../gone.ts';
 import { formatIntent, type Intent, readIntent, sendWindowMs } from '../intent.ts';
+import { keepConfiguration } from '../kept-configuration.ts';
 import type { Lanes } from '../lanes.ts';
 import type { Listings } from '../listings.ts';
 import { type ProviderRegistry, providerKey } from '../provider-registry.ts';
@@ -182,9 +182,14 @@ class Run<O extends ManagedObject, N> {
         return this.#deleteObject();
       case 'MakeCollection':
         return this.#makeCollection(facts, step.object);
+      case 'KeepConfiguration':
+        this.#seen = { ...this.#seen, configurationKept: await this.#keepConfiguration(facts, step) };
+        return undefined;
       default: {
         const provider = providerOf(facts);
         if (provider === undefined) return { requeueAfterMs: safetyLookMs };
+        if (step.do === 'Remove' && step.lane !== undefined && !this.#acquire(step.lane))
+          return { requeueAfterMs: laneRetryMs };
         this.#seen = { ...this.#seen, ...(await this.#ask(facts, provider, step)) };
         return undefined;
       }
@@ -192,25 +197,19 @@ class Run<O extends ManagedObject, N> {
   }
 
   /** One call to the vendor. */
-  async #ask(
-    facts: Facts<O, N>,
-    provider: AzureProvider,
-    step: Exclude<
-      Step,
-      Finish | { do: 'WriteIntent' | 'Protect' | 'Release' | 'DeleteObject' | 'MakeCollection' }
-    >,
-  ): Promise<Partial<Seen>> {
+  async #ask(facts: Facts<O, N>, provider: AnyProvider, step: VendorStep): Promise<Partial<Seen>> {
     const { listings, lanes, clock } = this.#options;
     const poll = this.#call('Poll');
     switch (step.do) {
       case 'ReadVM':
         return { vm: await provider.getVM(step.query, poll) };
       case 'ReadSource':
-        return { source: await provider.getSnapshot(step.id, { progress: false }, poll) };
+        return { source: await provider.getSnapshot(step.ref, {}, poll) };
       case 'ReadSourceCollection':
+        if (provider.vendor !== 'azure') return {};
         return { sourceCollection: await provider.getCollection(step.id, { points: false }, poll) };
       case 'ReadSnapshot':
-        return { snapshot: await provider.getSnapshot(step.id, { progress: step.progress }, poll) };
+        return { snapshot: await provider.getSnapshot(step.ref, step.view, poll) };
       case 'ReadOperation':
         return { operation: await provider.getOperation(step.token, poll) };
       case 'LookUp': {
@@ -227,7 +226,7 @@ class Run<O extends ManagedObject, N> {
       }
       case 'ProveContainerGone': {
         const begunAt = clock.monotonic();
-        const containerGone = await proveGone(provider, step.containerID, poll);
+        const containerGone = await provider.isContainerGone(step.containerID, poll);
         if (succeeded(containerGone) && containerGone.value) this.#noteLookUp(facts, true, begunAt);
         return { containerGone };
       }
@@ -254,9 +253,31 @@ class Run<O extends ManagedObject, N> {
         return { created };
       }
       case 'Remove': {
-        const outcome = await provider.deleteSnapshot(step.id, this.#call('Write'));
-        this.#context.log.info('asked the vendor to remove it', { id: step.id, outcome: outcome.kind });
-        return { removed: { id: step.id, outcome } };
+        const { id } = step.ref;
+        const outcome = await provider.deleteSnapshot(step.ref, this.#call('Write'));
+        this.#context.log.info('asked the vendor to remove it', { id, outcome: outcome.kind });
+        return { removed: { id, outcome } };
+      }
+      case 'Freeze': {
+        if (provider.vendor === 'azure') return {};
+        const frozen = await provider.freezeGuest(step.vmID, {
+          ...this.#call('Write'),
+          sendBefore: this.#intentBegunAt + sendWindowMs,
+        });
+        this.#context.log.info('asked the vendor to freeze the guest', {
+          vmID: step.vmID,
+          outcome: frozen.kind,
+        });
+        return { frozen };
+      }
+      case 'Thaw': {
+        if (provider.vendor === 'azure') return {};
+        const thawed = await provider.thawGuest(step.vmID, this.#call('Write'));
+        this.#context.log.info('asked the vendor to thaw the guest', {
+          vmID: step.vmID,
+          outcome: thawed.kind,
+        });
+        return { thawed };
       }
     }
   }
@@ -283,12 +304,10 @@ class Run<O extends ManagedObject, N> {
     facts: Facts<O, N>,
     { intent, lane, limit }: Extract<Step, { do: 'WriteIntent' }>,
   ): Promise<ReconcileResult | undefined> {
-    const { recorder, lanes } = this.#options;
+    const { recorder } = this.#options;
     const { metadata } = this.#object;
     if (lane !== undefined) {
-      const release = lanes.tryAcquire(lane, metadata.uid);
-      if (release === undefined) return this.#record(facts, anotherRun);
-      this.#lane = { limit: limit ?? lane, release };
+      if (!this.#acquire(lane, limit)) return this.#record(facts, anotherRun);
     }
     const finalizers = metadata.finalizers ?? [];
     const change = {
@@ -303,6 +322,39 @@ class Run<O extends ManagedObject, N> {
     const { lookUp: _stale, ...kept } = this.#seen;
     this.#seen = { ...kept, intentWritten: true };
     return undefined;
+  }
+
+  /** Holds a lane until the run ends; false where another run holds it. */
+  #acquire(lane: string, limit = lane): boolean {
+    const release = this.#options.lanes.tryAcquire(lane, this.#object.metadata.uid);
+    if (release === undefined) return false;
+    this.#lane?.release();
+    this.#lane = { limit, release };
+    return true;
+  }
+
+  async #keepConfiguration(
+    facts: Facts<O, N>,
+    { configMapName, ref }: Extract<Step, { do: 'KeepConfiguration' }>,
+  ): Promise<Seen['configurationKept']> {
+    const { client, policy, recorder } = this.#options;
+    const provider = providerOf(facts);
+    const snapshot = await provider?.getSnapshot(ref, { configuration: true }, this.#call('Poll'));
+    if (snapshot !== undefined && !succeeded(snapshot)) return snapshot;
+    const text = snapshot?.value.configuration;
+    const withObject = policy.deletionPolicy(this.#object) === 'Delete';
+    const kept =
+      text === undefined
+        ? 'the vendor gives no configuration of the VM for this snapshot'
+        : await keepConfiguration(
+            client,
+            this.#object,
+            { name: configMapName, text, withObject },
+            this.#context.signal,
+          );
+    if (kept !== true)
+      recorder.event(this.#object, { type: 'Warning', reason: 'ConfigurationNotKept', note: kept });
+    return kept;
   }
 
   /** Puts back what a tool that replaces objects, or a hand, took away. */
@@ -476,7 +528,17 @@ const anotherRun: Finish = {
   requeueAfterMs: 1_000,
 };
 
-function providerOf<O extends ManagedObject, N>(facts: Facts<O, N>): AzureProvider | undefined {
+/** Steps that are one call to the vendor. */
+type VendorStep = Exclude<
+  Step,
+  | Finish
+  | { do: 'WriteIntent' | 'Protect' | 'Release' | 'DeleteObject' | 'MakeCollection' | 'KeepConfiguration' }
+>;
+
+/** Another run is at work on the VM for a moment. */
+const laneRetryMs = 1_000;
+
+function providerOf<O extends ManagedObject, N>(facts: Facts<O, N>): AnyProvider | undefined {
   const { provider } = facts;
   return provider.state === 'Ready' || provider.state === 'NotReady' ? provider.provider : undefined;
 }

@@ -21,13 +21,15 @@ import type {
 } from '../../api/v1alpha1/common.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
 import type { Collection } from '../../providers/azure/azure-provider.ts';
-import type { Outcome } from '../../providers/outcome.ts';
+import type { Failure, Outcome } from '../../providers/outcome.ts';
 import type {
   CreateAccepted,
   OperationAccepted,
   OperationState,
   Snapshot,
+  SnapshotRef,
   SnapshotTarget,
+  SnapshotView,
   VM,
   VMQuery,
 } from '../../providers/provider.ts';
@@ -93,14 +95,19 @@ export interface Seen {
   intentWritten?: boolean;
   created?: Outcome<CreateAccepted>;
   removed?: { id: string; outcome: Outcome<OperationAccepted> };
+  /** The guest's filesystems, frozen and thawed by calls of our own. */
+  frozen?: Outcome<void>;
+  thawed?: Outcome<void>;
+  /** What came of keeping the configuration; a text says why it was not kept, a failure that it could not be read. */
+  configurationKept?: true | string | Failure;
 }
 
 /** The one next thing to do. */
 export type Step =
   | { do: 'ReadVM'; query: VMQuery }
-  | { do: 'ReadSource'; id: string }
+  | { do: 'ReadSource'; ref: SnapshotRef }
   | { do: 'ReadSourceCollection'; id: string }
-  | { do: 'ReadSnapshot'; id: string; progress: boolean }
+  | { do: 'ReadSnapshot'; ref: SnapshotRef; view: SnapshotView }
   | { do: 'ReadOperation'; token: string }
   | { do: 'LookUp'; containerID: string; fresh: boolean }
   | { do: 'ProveContainerGone'; containerID: string }
@@ -116,7 +123,13 @@ export type Step =
   /** Puts back finalizer and intent that were taken away. */
   | { do: 'Protect'; intent: Intent<SnapshotTarget> }
   | { do: 'Create'; intent: Intent<SnapshotTarget> }
-  | { do: 'Remove'; id: string }
+  /** Freezes the guest, within the send window; thawed again whatever comes of it. */
+  | { do: 'Freeze'; vmID: string }
+  | { do: 'Thaw'; vmID: string }
+  /** Keeps the configuration of the VM in a ConfigMap of the namespace. */
+  | { do: 'KeepConfiguration'; configMapName: string; ref: SnapshotRef }
+  /** Holds the lane of the VM, where one thing at a time is done on it. */
+  | { do: 'Remove'; ref: SnapshotRef; lane?: string }
   /** Takes the finalizer off: the object goes. */
   | { do: 'Release'; event?: { type: 'Normal' | 'Warning'; reason: string; note: string } }
   /** Deletes the object itself (ttl). */
@@ -152,6 +165,10 @@ export interface Recorded {
   readyToUse: boolean;
   snapshotID: string | undefined;
   endpointID: string | undefined;
+  /** What holds it at the vendor; its name there, which bears the mark; and what tells it from another of its id. */
+  containerID: string | undefined;
+  name: string | undefined;
+  fingerprint: string | undefined;
   creationTime: string | undefined;
   completionTime: string | undefined;
   /** Where it lies, and where the VM is, as far as the status says. */
@@ -193,8 +210,8 @@ export type Preparation =
 export interface KindPolicy<O extends ManagedObject, Neighbours> {
   /** The provider that the object goes by; undefined while that is not known. */
   providerRef(object: O, neighbours: Neighbours): ProviderRef | undefined;
-  /** For messages: "snapshot", "copy". */
-  noun: string;
+  /** For messages: "restore point", "snapshot", "copy". */
+  noun(facts: Facts<O, Neighbours>): string;
   recorded(object: O): Recorded;
   /** Before the intent: resolves and checks, by asking for reads, until the target is known. */
   prepare(facts: Facts<O, Neighbours>): Preparation;
@@ -212,9 +229,16 @@ export interface KindPolicy<O extends ManagedObject, Neighbours> {
     target: SnapshotTarget,
     present: Snapshot[],
   ): { verdict: Verdict; requeueAfterMs?: number } | undefined;
-  /** Whether the costly view is needed to assess it. */
-  needsProgress(facts: Facts<O, Neighbours>, target: SnapshotTarget): boolean;
+  /** What must be read to assess it, beyond the cheap part. */
+  view(facts: Facts<O, Neighbours>, target: SnapshotTarget): SnapshotView;
   assess(facts: Facts<O, Neighbours>, target: SnapshotTarget, snapshot: Snapshot): Assessment;
+  /** What is left to do once it is ready, before that is said; undefined when nothing is. */
+  epilogue(facts: Facts<O, Neighbours>, snapshot: Snapshot): Step | undefined;
+  /** As `turn`, for the removal; undefined where the vendor takes several at a time. */
+  removalTurn(
+    facts: Facts<O, Neighbours>,
+    target: SnapshotTarget,
+  ): { wait: Verdict } | { lane: string } | undefined;
   deletionPolicy(object: O): DeletionPolicy;
   /** The RestorePointCollection that is to hold what is made; it must not be going when the request is sent. */
   collectionName(facts: Facts<O, Neighbours>): string | undefined;

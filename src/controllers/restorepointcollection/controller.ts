@@ -2,14 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { graceLeft, reads } from '../../api/conditions.ts';
 import { annotations, finalizer } from '../../api/names.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
-import type { AzureProvider } from '../../providers/azure/azure-provider.ts';
 import type { Call } from '../../providers/outcome.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ReconcileContext, ReconcileResult } from '../../runtime/controller.ts';
 import type { Informer } from '../../runtime/informer.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { isNotFound } from '../../runtime/kube/errors.ts';
-import { proveGone } from '../gone.ts';
 import { formatIntent, type Intent, readIntent, sendWindowMs } from '../intent.ts';
 import { type ProviderRegistry, providerKey } from '../provider-registry.ts';
 import type { Recorder } from '../recorder.ts';
@@ -164,9 +162,8 @@ export class CollectionController {
     const { object, provider: state } = facts;
     if (step.do === 'ReadLiveUsers')
       return { liveUsers: await this.#options.liveUsers(object, step.id, context.signal) };
-    const provider: AzureProvider | undefined =
-      state.state === 'Ready' || state.state === 'NotReady' ? state.provider : undefined;
-    if (provider === undefined) throw new Error('decided to ask a provider that is not there');
+    const provider = 'provider' in state ? state.provider : undefined;
+    if (provider?.vendor !== 'azure') throw new Error('decided to ask a provider that is not there');
     const call = (priority: Call['priority']): Call => ({
       signal: context.signal,
       priority,
@@ -186,7 +183,7 @@ export class CollectionController {
           ),
         };
       case 'ProveGone':
-        return { gone: await proveGone(provider, step.id, call('Poll')) };
+        return { gone: await provider.isContainerGone(step.id, call('Poll')) };
       case 'Create':
         return {
           created: await provider.createCollection(step.target, {

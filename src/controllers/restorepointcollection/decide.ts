@@ -18,18 +18,18 @@ import {
   normalizeLocation,
   parseID,
   parseIDOf,
-  sameID,
-  sameName,
   vmType,
 } from '../../providers/azure/ids.ts';
+import { sameID, sameName } from '../../providers/ids.ts';
 import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
 import type { OperationAccepted, VM, VMQuery } from '../../providers/provider.ts';
+import { accessDenial } from '../access.ts';
 import { type Intent, readIntent, readMark, sendWindowMs } from '../intent.ts';
 import { isPaused, paused } from '../lifecycle/decide.ts';
 import { type ProviderState, waitingForProvider } from '../provider-registry.ts';
 import { pollDelayMs, retryDelayMs, type Settings } from '../settings.ts';
 import { sourceTrouble, type Trouble, troubleOf } from '../trouble.ts';
-import { accessDenial, sourceVM } from '../vmsnapshot/policy.ts';
+import { sourceVM } from '../vmsnapshot/azure.ts';
 
 /** What the intent of a collection holds: the target, and what resolving it found. */
 export interface CollectionIntent extends CollectionTarget {
@@ -960,8 +960,12 @@ function blocked(facts: CollectionFacts, found: Trouble): CollectionFinish {
 
 function connection(facts: CollectionFacts, settled: boolean): AzureProvider | CollectionFinish {
   const state = facts.provider;
-  if ((state.state === 'Ready' || state.state === 'NotReady') && state.provider !== undefined)
-    return state.provider;
+  if ('provider' in state && state.provider !== undefined) {
+    if (state.provider.vendor === 'azure') return state.provider;
+    const { kind = 'VMProvider', name } = facts.object.spec.providerRef;
+    const message = `spec.providerRef names ${kind} ${name}, which has no restore point collections: ${state.provider.capabilities.collections}. Name one of Azure`;
+    return { do: 'Finish', verdict: { reason: 'UnsupportedByProvider', message } };
+  }
   return settled ? { do: 'Finish' } : connectionVerdict(facts);
 }
 

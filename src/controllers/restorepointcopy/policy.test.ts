@@ -85,7 +85,11 @@ describe('the source of a copy', () => {
       },
     );
   table([
-    ['is read before anything is written', copying({}, {}), { next: { do: 'ReadSource', id: source.id } }],
+    [
+      'is read before anything is written',
+      copying({}, {}),
+      { next: { do: 'ReadSource', ref: { id: source.id } } },
+    ],
     [
       'lies in a collection that is read, too',
       copying({}, { source: done(source) }),
@@ -145,7 +149,7 @@ describe('the source of a copy', () => {
       viaSnapshot(
         aSnapshot({ status: snapshotStatus('Available', { readyToUse: true, snapshotID: source.id }) }),
       ),
-      { next: { do: 'ReadSource', id: source.id } },
+      { next: { do: 'ReadSource', ref: { id: source.id } } },
     ],
     [
       'by a VMSnapshot that failed is refused',
@@ -417,7 +421,7 @@ describe('the readiness of a copy', () => {
   });
 
   it('is always read with the replication', () => {
-    expect(copyPolicy.needsProgress(copying(), target)).toBe(true);
+    expect(copyPolicy.view(copying(), target)).toEqual({ progress: true });
   });
 });
 

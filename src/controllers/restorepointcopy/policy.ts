@@ -13,11 +13,11 @@ import {
   parseID,
   parseIDOf,
   pointType,
-  sameID,
-  sameName,
 } from '../../providers/azure/ids.ts';
+import { sameID, sameName } from '../../providers/ids.ts';
 import { type Failure, succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
+import { accessDenial } from '../access.ts';
 import { automaticCollection, automaticName, collectionState } from '../collections.ts';
 import { bearsMark, readIntent } from '../intent.ts';
 import { type LaneView, turnOn } from '../lane-view.ts';
@@ -26,13 +26,7 @@ import type { Assessment, Facts, KindPolicy, Preparation } from '../lifecycle/fa
 import { replicationOf } from '../lifecycle/replication.ts';
 import { waitDelayMs } from '../settings.ts';
 import { sourceTrouble } from '../trouble.ts';
-import {
-  accessDenial,
-  encryptionOf,
-  failedDisks,
-  longestReplicationPollMs,
-  sourceVM,
-} from '../vmsnapshot/policy.ts';
+import { encryptionOf, failedDisks, longestReplicationPollMs, sourceVM } from '../vmsnapshot/azure.ts';
 import { recordedOf, statusOf } from './status.ts';
 
 /** What the caches hold that matters to a RestorePointCopy. */
@@ -48,7 +42,7 @@ export interface CopyNeighbours {
 type CopyFacts = Facts<RestorePointCopy, CopyNeighbours>;
 
 export const copyPolicy: KindPolicy<RestorePointCopy, CopyNeighbours> = {
-  noun: 'copy',
+  noun: () => 'copy',
   bounded: true,
   providerRef,
   recorded: recordedOf,
@@ -88,7 +82,9 @@ export const copyPolicy: KindPolicy<RestorePointCopy, CopyNeighbours> = {
     return collection === undefined ? undefined : automaticNameFor(facts, collection);
   },
 
-  needsProgress: () => true,
+  removalTurn: () => undefined,
+  epilogue: () => undefined,
+  view: () => ({ progress: true }),
   assess,
 };
 
@@ -125,11 +121,19 @@ function prepare(facts: CopyFacts): Preparation {
   if (facts.provider.state !== 'Ready')
     return { wait: { reason: 'WaitingForProvider', message: 'the provider is not ready' } };
   const { provider } = facts.provider;
+  if (provider.vendor !== 'azure')
+    return {
+      refuse: {
+        reason: 'UnsupportedByProvider',
+        message: `copies are made of restore points of Azure, but ${provider.capabilities.collections}`,
+      },
+    };
   const refusal = wrongSource(source, provider);
   if (refusal !== undefined) return { refuse: refusal };
   const { seen, settings } = facts;
 
-  if (seen.source === undefined) return { next: { do: 'ReadSource', id: source } };
+  if (seen.source === undefined)
+    return { next: { do: 'ReadSource', ref: { id: source, containerID: collectionOfPoint(source) ?? '' } } };
   if (!succeeded(seen.source))
     return unreadable(facts, seen.source, `reading restore point ${nameOf(source)}`);
   const point = seen.source.value;

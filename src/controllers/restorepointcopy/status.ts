@@ -7,6 +7,7 @@ import type { SnapshotTarget } from '../../providers/provider.ts';
 import { readIntent } from '../intent.ts';
 import type { Facts, Finish, Recorded } from '../lifecycle/facts.ts';
 import { replicationOf } from '../lifecycle/replication.ts';
+import { azureRecord } from '../vmsnapshot/azure.ts';
 import type { CopyNeighbours } from './policy.ts';
 
 /** The protocol's view of a status. */
@@ -17,6 +18,7 @@ export function recordedOf(object: RestorePointCopy): Recorded {
     provisioningState: status?.provisioningState,
     readyToUse: status?.readyToUse ?? false,
     snapshotID: status?.restorePointID,
+    ...azureRecord(status?.restorePointID),
     endpointID: status?.endpointID,
     creationTime: status?.sourceCreationTime,
     completionTime: status?.completionTime,

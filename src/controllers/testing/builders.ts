@@ -5,13 +5,14 @@ import type { RestorePointCopy } from '../../api/v1alpha1/restore-point-copy.ts'
 import type { VMSnapshot, VMSnapshotStatus } from '../../api/v1alpha1/vm-snapshot.ts';
 import type { AzureProvider, Collection } from '../../providers/azure/azure-provider.ts';
 import { collectionID, pointID, vmID } from '../../providers/azure/ids.ts';
+import { azureCapabilities } from '../../providers/azure/provider.ts';
 import type { Done, Failure, VendorError } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget, VM } from '../../providers/provider.ts';
 import { formatIntent, type Intent, markedName } from '../intent.ts';
 import type { CommonNeighbours, Facts } from '../lifecycle/facts.ts';
 import type { CopyNeighbours } from '../restorepointcopy/policy.ts';
 import { defaultSettings, type Settings } from '../settings.ts';
-import type { SnapshotNeighbours } from '../vmsnapshot/policy.ts';
+import type { SnapshotNeighbours } from '../vmsnapshot/facts.ts';
 
 export const cluster = 'c1';
 export const uid = '11111111-1111-4111-8111-111111111111';
@@ -56,14 +57,8 @@ export function aProvider(change: Partial<AzureProvider> = {}): AzureProvider {
     subscriptionID,
     requestTimeoutMs: 30_000,
     settleMs: 30_000,
-    capabilities: {
-      memory: false,
-      consistency: ['Application', 'FileSystem', 'Crash'],
-      disks: { include: false, exclude: true, configurationOnly: false },
-      collections: true,
-      copies: true,
-      stamps: false,
-    },
+    capabilities: azureCapabilities,
+    attemptToken: () => undefined,
     ...change,
   } as AzureProvider;
 }
@@ -75,6 +70,8 @@ export function aVM(change: Partial<VM> = {}): VM {
     uid: 'vm-uid-a',
     location: 'westeurope',
     resourceGroup: 'rg-a',
+    power: 'Unknown',
+    vendorState: '',
     disks: [
       { id: `${vmA}/os`, name: 'os', osDisk: true, sizeBytes: 30 },
       { id: `${vmA}/data`, name: 'data', osDisk: false, sizeBytes: 70 },

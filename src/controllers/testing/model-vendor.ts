@@ -1,5 +1,6 @@
 import type { AzureProvider, Collection } from '../../providers/azure/azure-provider.ts';
-import { pointID, sameID } from '../../providers/azure/ids.ts';
+import { pointID } from '../../providers/azure/ids.ts';
+import { sameID } from '../../providers/ids.ts';
 import type { Failure, Outcome, WriteCall } from '../../providers/outcome.ts';
 import type {
   CreateAccepted,
@@ -96,8 +97,8 @@ export class ModelVendor {
         return this.#read('VM') ?? { kind: 'Done', value: aVM() };
       },
       createSnapshot: (target, call) => this.#create(target, call, gate),
-      deleteSnapshot: (id) => this.#remove(id, gate),
-      getSnapshot: async (id, { progress }) => {
+      deleteSnapshot: ({ id }) => this.#remove(id, gate),
+      getSnapshot: async ({ id }, { progress = false }) => {
         await gate(this.#latency());
         const outcome = this.#get(id, progress);
         await gate(this.#latency());
@@ -121,6 +122,10 @@ export class ModelVendor {
       listCollections: async () => {
         await gate(this.#latency());
         return this.#read<Collection[]>('list') ?? { kind: 'Done', value: [anAzureCollection()] };
+      },
+      isContainerGone: async () => {
+        await gate(this.#latency());
+        return this.#read<boolean>('list') ?? { kind: 'Done', value: false };
       },
       getOperation: async (token) => {
         await gate(this.#latency());

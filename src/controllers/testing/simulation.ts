@@ -18,7 +18,8 @@ import { ProviderRegistry, type ProviderState } from '../provider-registry.ts';
 import { Recorder } from '../recorder.ts';
 import { resourceTypes } from '../resources.ts';
 import { UnknownOutcomes } from '../unknown-outcomes.ts';
-import { type SnapshotNeighbours, snapshotPolicy } from '../vmsnapshot/policy.ts';
+import type { SnapshotNeighbours } from '../vmsnapshot/facts.ts';
+import { snapshotPolicy } from '../vmsnapshot/policy.ts';
 import {
   aCollection,
   aPoint,

@@ -32,7 +32,8 @@ import {
   unavailable,
   vmA,
 } from '../testing/builders.ts';
-import { failedDisks, isUnderWay, snapshotPolicy, sourceVM, vmLimit } from './policy.ts';
+import { failedDisks, sourceVM, vmLimit } from './azure.ts';
+import { isUnderWay, snapshotPolicy } from './policy.ts';
 
 type Spec = Partial<VMSnapshot['spec']>;
 type Row = [sentence: string, facts: SnapshotFacts, preparation: object];
@@ -330,7 +331,7 @@ describe('adoption', () => {
   const marked = (of: string, by = cluster) =>
     pointID(containerID, markedName({ cluster: by, uid: of, attempt: 1 }));
   table([
-    ['reads the point', adopting(id), { next: { do: 'ReadSource', id } }],
+    ['reads the point', adopting(id), { next: { do: 'ReadSource', ref: { id } } }],
     [
       'reads its collection',
       adopting(id, { source: both.source as never }),

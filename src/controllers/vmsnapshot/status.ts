@@ -2,12 +2,15 @@ import { condition, timestamp } from '../../api/conditions.ts';
 import { parseDuration } from '../../api/duration.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { VMSnapshot, VMSnapshotStatus } from '../../api/v1alpha1/vm-snapshot.ts';
-import { nameOf, normalizeLocation, sameID } from '../../providers/azure/ids.ts';
+import { nameOf, normalizeLocation } from '../../providers/azure/ids.ts';
+import { sameID } from '../../providers/ids.ts';
 import { succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
 import { readIntent } from '../intent.ts';
 import type { Facts, Finish, Recorded } from '../lifecycle/facts.ts';
 import { isAway, replicationOf } from '../lifecycle/replication.ts';
+import { achieved } from './achieved.ts';
+import { azureRecord } from './azure.ts';
 
 /** The protocol's view of a status. */
 export function recordedOf(object: VMSnapshot): Recorded {
@@ -18,6 +21,7 @@ export function recordedOf(object: VMSnapshot): Recorded {
     readyToUse: status?.readyToUse ?? false,
     snapshotID: status?.snapshotID,
     endpointID: status?.endpointID,
+    ...heldAs(object),
     creationTime: status?.creationTime,
     completionTime: status?.completionTime,
     location: status?.location,
@@ -28,6 +32,15 @@ export function recordedOf(object: VMSnapshot): Recorded {
     operation: status?.operation,
     error: status?.error,
   };
+}
+
+/** What holds it and what it is called there: in the id of a restore point, else in the status beside it. */
+function heldAs({ status }: VMSnapshot): Pick<Recorded, 'containerID' | 'name' | 'fingerprint'> {
+  const { snapshotID, snapshotName, fingerprint, vm, stampID } = status ?? {};
+  const azure = azureRecord(snapshotID);
+  if (azure.containerID !== undefined) return azure;
+  const containerID = stampID === undefined || vm?.id === undefined ? vm?.id : `${stampID}/${vm.id}`;
+  return { containerID, name: snapshotName, fingerprint };
 }
 
 /** What a run adds to the status; `undefined` takes a member away. */
@@ -52,6 +65,10 @@ export function statusOf(facts: Facts<VMSnapshot, unknown>, finish: Finish): VMS
       consistency: undefined,
       disks: undefined,
       vendor: undefined,
+      snapshotName: undefined,
+      fingerprint: undefined,
+      parentID: undefined,
+      progress: undefined,
     });
   // The next attempt's data begins anew.
   if (record.snapshotID === null) next.replication = undefined;
@@ -70,13 +87,22 @@ export function statusOf(facts: Facts<VMSnapshot, unknown>, finish: Finish): VMS
   const made = (record.snapshotID ?? status.snapshotID) !== undefined;
   if (intent !== undefined) {
     next.endpointID = status.endpointID ?? intent.endpointID;
-    next.location = intent.target.location;
+    if (intent.target.location !== '') next.location = intent.target.location;
+    if (intent.target.stampID !== undefined) next.stampID = intent.target.stampID;
     if (status.vm?.id === undefined && made && intent.target.vmID !== undefined) {
-      const { vmID, vmUID } = intent.target;
-      next.vm = { id: vmID, name: nameOf(vmID), ...(vmUID === undefined ? {} : { uid: vmUID }) };
+      const { vmID, vmUID, vmName = nameOf(vmID) } = intent.target;
+      next.vm = { id: vmID, name: vmName, ...(vmUID === undefined ? {} : { uid: vmUID }) };
     }
   }
   if (finish.snapshot !== undefined) Object.assign(next, shown(facts, finish.snapshot, intent?.target));
+  const { operation } = seen;
+  const percent = operation !== undefined && succeeded(operation) ? operation.value.percent : undefined;
+  // Percent only moves forward.
+  if (percent !== undefined) next.progress = { percent: Math.max(percent, status.progress?.percent ?? 0) };
+  if (record.completedAt !== undefined && intent?.target.exclusive === true) next.progress = undefined;
+  const configMapName = spec.ovirt?.saveConfigurationTo?.configMapName;
+  if (seen.configurationKept === true && configMapName !== undefined)
+    next.configuration = { type: 'ovf', configMapName };
   if (record.completedAt !== undefined && status.completionTime === undefined) {
     next.completionTime = timestamp(record.completedAt);
   }
@@ -107,16 +133,19 @@ function shown(
     ...(osType === undefined ? {} : { osType: cut(osType, 64) }),
     ...(location === undefined ? {} : { location: cut(location, 64) }),
   };
-  const excluded = snapshot.excludedDiskIDs.map(nameOf);
-  const indications =
-    excluded.length === 0
-      ? []
-      : [{ type: 'Partial', message: `left away: ${excluded.join(', ')}`.slice(0, 1024) }];
-  if (snapshot.consistency !== undefined || indications.length > 0) {
-    next.consistency = {
-      ...(snapshot.consistency === undefined ? {} : { level: snapshot.consistency }),
-      ...(indications.length === 0 ? {} : { indications }),
-    };
+  next.snapshotName = cut(snapshot.name, 1024);
+  if (snapshot.fingerprint !== undefined && !another)
+    next.fingerprint = status.fingerprint ?? cut(snapshot.fingerprint, 256);
+  if (snapshot.parentID !== undefined) next.parentID = cut(snapshot.parentID, 2048);
+  // How it came out is known once it has.
+  if (snapshot.state === 'Succeeded' || target?.exclusive !== true) {
+    const { level, indications } = achieved(snapshot, target, facts.seen, recordedOf(facts.object));
+    const told = indications.slice(0, 16).map(({ type, message }) => ({ type, message: cut(message, 1024) }));
+    if (level !== undefined || told.length > 0)
+      next.consistency = {
+        ...(level === undefined ? {} : { level }),
+        ...(told.length === 0 ? {} : { indications: told }),
+      };
   }
   if (snapshot.disks.length > 0) {
     next.disks = snapshot.disks.slice(0, 65).map((disk) => ({
@@ -124,6 +153,7 @@ function shown(
       name: cut(disk.name, 256),
       ...(disk.sizeBytes === undefined ? {} : { sizeBytes: disk.sizeBytes }),
       ...(disk.snapshotID === undefined ? {} : { snapshotID: disk.snapshotID }),
+      ...(disk.state === undefined ? {} : { state: cut(disk.state, 64) }),
     }));
   }
   if (

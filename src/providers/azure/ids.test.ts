@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { sameID } from '../ids.ts';
 import {
   collectionID,
   collectionOfPoint,
@@ -10,7 +11,6 @@ import {
   parseID,
   parseIDOf,
   pointID,
-  sameID,
   vmID,
   vmType,
 } from './ids.ts';

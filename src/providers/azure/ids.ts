@@ -1,3 +1,5 @@
+import { sameName } from '../ids.ts';
+
 /** A resource id of Azure Resource Manager, taken apart. */
 export interface ResourceID {
   subscriptionID: string;
@@ -72,16 +74,6 @@ export function vmID(subscriptionID: string, resourceGroup: string, name: string
 
 function computeID(subscriptionID: string, resourceGroup: string, tail: string): string {
   return `/subscriptions/${subscriptionID}/resourceGroups/${resourceGroup}/providers/Microsoft.Compute/${tail}`;
-}
-
-/** Whether two ids name the same thing. Azure answers in other spellings than it was asked (Azure sheet, section 3). */
-export function sameID(one: string, other: string): boolean {
-  return one.replace(/\/$/, '').toLowerCase() === other.replace(/\/$/, '').toLowerCase();
-}
-
-/** Whether two names are the same to Azure. */
-export function sameName(one: string | undefined, other: string | undefined): boolean {
-  return one !== undefined && other !== undefined && one.toLowerCase() === other.toLowerCase();
 }
 
 /** A region in one spelling: `East US 2` and `eastus2` are the same. */

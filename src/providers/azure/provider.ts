@@ -1,15 +1,20 @@
 import type { Logger } from '../../runtime/log.ts';
 import type { Budget, BudgetLimits } from '../budget.ts';
 import type { HttpResponse, TLSOptions } from '../http.ts';
+import { sameID, sameName } from '../ids.ts';
 import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
 import type {
   Capabilities,
   CreateAccepted,
+  Inventory,
+  InventoryScope,
   OperationAccepted,
   OperationState,
   Product,
   Snapshot,
+  SnapshotRef,
   SnapshotTarget,
+  SnapshotView,
   VM,
   VMQuery,
 } from '../provider.ts';
@@ -21,10 +26,10 @@ import {
   collectionType,
   isSegment,
   normalizeLocation,
+  parseID,
   parseIDOf,
   pointID,
   pointType,
-  sameName,
   vmID,
   vmType,
 } from './ids.ts';
@@ -73,14 +78,41 @@ export interface AzureProviderOptions extends AzureEndpoint {
 /** The vendor's limit is 500 points for a VM and 10,000 collections for a region (Azure sheet, section 12). */
 const maxPages = 200;
 const defaultSettleMs = 30_000;
-const capabilities: Capabilities = {
-  memory: false,
+const none = 'Keyframe does not restore from Azure restore points; make disks of them at Azure';
+export const azureCapabilities: Capabilities = {
+  noun: 'restore point',
+  memory: 'Azure restore points hold no memory',
+  displayName: 'Azure restore points have no display name',
+  description: 'Azure restore points have no description',
+  rename: 'Azure restore points have no description',
+  stamps: 'Azure has no stamps',
   // Application and FileSystem are the default's: it tries for the best, and says what it achieved.
-  consistency: ['Application', 'FileSystem', 'Crash'],
-  disks: { include: false, exclude: true, configurationOnly: false },
+  consistency: { Application: true, FileSystem: true, Crash: true },
+  disks: {
+    include: true,
+    exclude: true,
+    configurationOnly: 'Azure restore points hold at least one disk',
+  },
+  quiesces: true,
+  freeze: 'Azure freezes guests itself',
+  freezesCinder: true,
+  imageIDs: 'Azure has no image ids',
+  configuration: 'Azure does not give the configuration of a VM as OVF',
   collections: true,
-  copies: true,
-  stamps: false,
+  restore: {
+    inPlace: none,
+    preview: none,
+    newVM: none,
+    newDisks: none,
+    memory: none,
+    disks: none,
+    losesNewer: false,
+  },
+  inventory: {
+    vm: 'Azure keeps restore points by collection: give spec.scope.collection',
+    storageDomain: 'Azure has no storage domains',
+    collection: true,
+  },
 };
 
 /**
@@ -103,7 +135,7 @@ export function createAzureProvider(options: AzureProviderOptions): AzureProvide
 
 class SubscriptionProvider implements AzureProvider {
   readonly vendor = 'azure';
-  readonly capabilities = capabilities;
+  readonly capabilities = azureCapabilities;
   readonly endpointID: string;
   readonly requestTimeoutMs: number;
   readonly settleMs: number;
@@ -144,17 +176,18 @@ class SubscriptionProvider implements AzureProvider {
   }
 
   async getVM(query: VMQuery, call: Call): Promise<Outcome<VM>> {
-    if (!('id' in query) && !(isSegment(query.name) && isSegment(query.resourceGroup))) {
-      return invalid('InvalidName', `'${query.name}' in '${query.resourceGroup}' cannot be the name of a VM`);
+    const group = 'id' in query ? undefined : (query.resourceGroup ?? this.defaultResourceGroup ?? '');
+    if (!('id' in query) && !(isSegment(query.name) && isSegment(group ?? ''))) {
+      return invalid('InvalidName', `'${query.name}' in '${group}' cannot be the name of a VM`);
     }
-    const id = 'id' in query ? query.id : vmID(this.subscriptionID, query.resourceGroup, query.name);
+    const id = 'id' in query ? query.id : vmID(this.subscriptionID, group ?? '', query.name);
     return this.#resource(vmType, id, call, 'getVM', undefined, (response) =>
       done(vmOf(jsonOf(response), id)),
     );
   }
 
-  async getSnapshot(id: string, options: { progress: boolean }, call: Call): Promise<Outcome<Snapshot>> {
-    const expand = options.progress ? 'instanceView' : undefined;
+  async getSnapshot({ id }: SnapshotRef, options: SnapshotView, call: Call): Promise<Outcome<Snapshot>> {
+    const expand = options.progress === true ? 'instanceView' : undefined;
     return this.#resource(pointType, id, call, 'getRestorePoint', expand, (response) =>
       done(snapshotOf(jsonOf(response), id)),
     );
@@ -182,13 +215,51 @@ class SubscriptionProvider implements AzureProvider {
     });
   }
 
-  async deleteSnapshot(id: string, call: WriteCall): Promise<Outcome<OperationAccepted>> {
+  async deleteSnapshot({ id }: SnapshotRef, call: WriteCall): Promise<Outcome<OperationAccepted>> {
     return this.#remove(pointType, id, 'deleteRestorePoint', call);
   }
 
   async listSnapshots(containerID: string, call: Call): Promise<Outcome<Snapshot[]>> {
     const outcome = await this.getCollection(containerID, { points: true }, call);
     return succeeded(outcome) ? done(outcome.value.points ?? []) : outcome;
+  }
+
+  /**
+   * A 404 may also come of a lost permission or a wrong path. A collection is gone when a complete list of its
+   * resource group has it no more, or, where the group is gone too, that of the subscription.
+   */
+  async isContainerGone(containerID: string, call: Call): Promise<Outcome<boolean>> {
+    const resourceGroup = parseID(containerID)?.resourceGroup;
+    const group =
+      resourceGroup === undefined ? undefined : await this.listCollections({ resourceGroup }, call);
+    const list =
+      group === undefined || group.kind === 'NotFound' ? await this.listCollections({}, call) : group;
+    if (!succeeded(list)) return list;
+    return done(!list.value.some((collection) => sameID(collection.id, containerID)));
+  }
+
+  /** What an attempt made bears its mark in its name, and Azure keeps no other record of it. */
+  attemptToken(): undefined {
+    return undefined;
+  }
+
+  async listInventory(scope: InventoryScope, limit: number, call: Call): Promise<Outcome<Inventory>> {
+    if (!('collection' in scope))
+      return {
+        kind: 'Unsupported',
+        error: { code: 'NoCollection', message: String(azureCapabilities.inventory.vm) },
+      };
+    const outcome = await this.listSnapshots(scope.collection, call);
+    if (!succeeded(outcome)) return outcome;
+    const items = outcome.value.map(({ id, name, vmID: vm, createdAt, copyOf, vendorState }) => ({
+      id,
+      name,
+      type: copyOf === undefined ? 'restorePoint' : 'copy',
+      state: vendorState,
+      ...(vm === undefined ? {} : { vmID: vm }),
+      ...(createdAt === undefined ? {} : { createdAt }),
+    }));
+    return done({ items: items.slice(0, limit), truncated: items.length > limit });
   }
 
   async getOperation(token: string, call: Call): Promise<Outcome<OperationState>> {

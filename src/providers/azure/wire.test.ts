@@ -307,6 +307,8 @@ test('a VM', () => {
   };
   expect(vmOf(answer, vm)).toEqual({
     id: vm,
+    power: 'Unknown',
+    vendorState: '',
     name: 'WEB',
     uid: 'abcd',
     location: 'eastus',

@@ -1,4 +1,5 @@
 import { vendorText } from '../http.ts';
+import { sameID } from '../ids.ts';
 import type {
   ConsistencyLevel,
   DiskReplication,
@@ -17,7 +18,6 @@ import {
   parseIDOf,
   pointID,
   pointType,
-  sameID,
   vmType,
 } from './ids.ts';
 import { amountOf, isRecord, type JSONRecord, listOf, MalformedAnswer, recordOf, textOf } from './json.ts';
@@ -44,6 +44,8 @@ export function vmOf(json: unknown, askedID: string): VM {
     uid: essential(textOf(properties.vmId), 'a virtual machine', 'properties.vmId').toLowerCase(),
     location: normalizeLocation(essential(textOf(answer.location), 'a virtual machine', 'location')),
     resourceGroup: parsed.resourceGroup,
+    power: 'Unknown',
+    vendorState: '',
     ...defined({ size: textOf(hardware?.vmSize), osType: textOf(recordOf(storage?.osDisk)?.osType) }),
     // Unmanaged disks have no id, and are never part of a restore point (Azure sheet, section 6).
     disks: disksIn(storage).flatMap(({ disk, osDisk }) => {

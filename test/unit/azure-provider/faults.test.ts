@@ -131,7 +131,11 @@ describe('throttling', () => {
 describe('404', () => {
   test('the provider says that the point is absent', async () => {
     expect(
-      await bench.provider.getSnapshot(`${id}/restorePoints/none`, { progress: false }, read()),
+      await bench.provider.getSnapshot(
+        { id: `${id}/restorePoints/none`, containerID: '' },
+        { progress: false },
+        read(),
+      ),
     ).toMatchObject({
       kind: 'NotFound',
       what: 'Object',
@@ -140,7 +144,9 @@ describe('404', () => {
 
   test('the collection of the point is absent', async () => {
     const point = `${bench.collection('none')}/restorePoints/p`;
-    expect(await bench.provider.getSnapshot(point, { progress: false }, read())).toMatchObject({
+    expect(
+      await bench.provider.getSnapshot({ id: point, containerID: '' }, { progress: false }, read()),
+    ).toMatchObject({
       kind: 'NotFound',
       what: 'Parent',
     });
@@ -213,7 +219,9 @@ test('an answer with Location alone is watched by it', async () => {
     status: 202,
     headers: { Location: url, 'Retry-After': '15' },
   });
-  expect(await bench.provider.deleteSnapshot(`${id}/restorePoints/a`, write())).toEqual({
+  expect(
+    await bench.provider.deleteSnapshot({ id: `${id}/restorePoints/a`, containerID: '' }, write()),
+  ).toEqual({
     kind: 'Pending',
     value: { token: `location:${url}` },
     afterMs: 15_000,
@@ -228,7 +236,9 @@ test('a polling URL elsewhere is not kept', async () => {
     status: 202,
     headers: { 'Azure-AsyncOperation': 'https://attacker.example/operation', Location: 'nonsense' },
   });
-  expect(await bench.provider.deleteSnapshot(`${id}/restorePoints/a`, write())).toEqual({
+  expect(
+    await bench.provider.deleteSnapshot({ id: `${id}/restorePoints/a`, containerID: '' }, write()),
+  ).toEqual({
     kind: 'Pending',
     value: {},
   });
@@ -268,7 +278,11 @@ test('a point of another name in the answer is no answer', async () => {
   const body = { name: 'b', id: `${id}/restorePoints/b`, properties: { provisioningState: 'Succeeded' } };
   bench.azure.faults.add({ operation: 'RestorePoints_Get', kind: 'respond', status: 200, body });
   expect(
-    await bench.provider.getSnapshot(`${id}/restorePoints/a`, { progress: false }, read()),
+    await bench.provider.getSnapshot(
+      { id: `${id}/restorePoints/a`, containerID: '' },
+      { progress: false },
+      read(),
+    ),
   ).toMatchObject({
     kind: 'Unavailable',
     error: { code: 'MalformedAnswer' },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { sameID } from '../../../src/providers/azure/ids.ts';
+import { sameID } from '../../../src/providers/ids.ts';
 import { type Bench, must, read, startBench, write } from './setup.ts';
 
 let bench: Bench;
@@ -47,7 +47,7 @@ test('a VM is found by name and by id, whatever the case', async () => {
 test('a point is made, read, listed, copied, watched and removed', async () => {
   const { provider, azure } = bench;
   const id = await localPoint();
-  const point = must(await provider.getSnapshot(id, { progress: false }, read()));
+  const point = must(await provider.getSnapshot({ id, containerID: '' }, { progress: false }, read()));
   expect(point).toMatchObject({
     state: 'Succeeded',
     consistency: 'FileSystem',
@@ -71,12 +71,16 @@ test('a point is made, read, listed, copied, watched and removed', async () => {
     ),
   );
   await vi.waitFor(async () => {
-    const seen = must(await provider.getSnapshot(copy.snapshot.id, { progress: true }, read()));
+    const seen = must(
+      await provider.getSnapshot({ id: copy.snapshot.id, containerID: '' }, { progress: true }, read()),
+    );
     expect(seen).toMatchObject({ state: 'Succeeded', copyOf: id, createdAt: point.createdAt });
     expect(seen.replication?.map(({ state }) => state)).toEqual(['Replicating', 'Replicating']);
   }, 10_000);
   azure.skip(3600);
-  const replicated = must(await provider.getSnapshot(copy.snapshot.id, { progress: true }, read()));
+  const replicated = must(
+    await provider.getSnapshot({ id: copy.snapshot.id, containerID: '' }, { progress: true }, read()),
+  );
   expect(replicated.replication?.map(({ state, percent }) => [state, percent])).toEqual([
     ['Succeeded', 100],
     ['Succeeded', 100],
@@ -85,16 +89,19 @@ test('a point is made, read, listed, copied, watched and removed', async () => {
     replicated.disks.map((disk) => disk.snapshotID),
   );
 
-  const removed = await provider.deleteSnapshot(id, write());
+  const removed = await provider.deleteSnapshot({ id, containerID: '' }, write());
   expect(removed.kind).toBe('Pending');
   await vi.waitFor(async () => {
-    expect(await provider.getSnapshot(id, { progress: false }, read())).toMatchObject({
+    expect(await provider.getSnapshot({ id, containerID: '' }, { progress: false }, read())).toMatchObject({
       kind: 'NotFound',
       what: 'Object',
     });
   }, 10_000);
   expect(must(await provider.listSnapshots(bench.collection('local'), read()))).toEqual([]);
-  expect(await provider.deleteSnapshot(id, write())).toEqual({ kind: 'Done', value: {} });
+  expect(await provider.deleteSnapshot({ id, containerID: '' }, write())).toEqual({
+    kind: 'Done',
+    value: {},
+  });
   expect(azure.answerViolations).toEqual([]);
 });
 
@@ -113,7 +120,9 @@ test('a crash consistent point without a data disk', async () => {
   expect(snapshot.excludedDiskIDs).toEqual([data]);
   expect(snapshot.consistency).toBeUndefined();
   await vi.waitFor(async () => {
-    const seen = must(await provider.getSnapshot(snapshot.id, { progress: false }, read()));
+    const seen = must(
+      await provider.getSnapshot({ id: snapshot.id, containerID: '' }, { progress: false }, read()),
+    );
     expect(seen).toMatchObject({ state: 'Succeeded', consistency: 'Crash' });
     expect(seen.disks).toHaveLength(1);
   }, 10_000);
@@ -134,7 +143,9 @@ test.each([
     ),
   );
   await vi.waitFor(async () => {
-    const seen = must(await provider.getSnapshot(snapshot.id, { progress: false }, read()));
+    const seen = must(
+      await provider.getSnapshot({ id: snapshot.id, containerID: '' }, { progress: false }, read()),
+    );
     expect(seen).toMatchObject({ state: 'Succeeded', consistency: 'Crash' });
     expect(seen.createdAt).toMatch(/^\d{4}-/);
     expect(seen.disks.every((disk) => disk.snapshotID !== undefined)).toBe(true);
@@ -149,7 +160,9 @@ test('a copy names the point it was made from, and encrypts as it is told', asyn
   const set = `/subscriptions/${azure.subscriptionId}/resourceGroups/rg/providers/Microsoft.Compute/diskEncryptionSets/set`;
   azure.addEncryptionSet(set, 'westus');
   const copyOf = `${bench.collection('local')}/restorePoints/p`;
-  const source = must(await provider.getSnapshot(copyOf, { progress: false }, read()));
+  const source = must(
+    await provider.getSnapshot({ id: copyOf, containerID: '' }, { progress: false }, read()),
+  );
   const encryption = source.disks.map(({ snapshotID = '', osDisk }) => ({
     diskID: snapshotID,
     osDisk,
@@ -165,7 +178,9 @@ test('a copy names the point it was made from, and encrypts as it is told', asyn
   };
   const { snapshot } = must(await provider.createSnapshot(target, write()));
   await vi.waitFor(async () => {
-    const seen = must(await provider.getSnapshot(snapshot.id, { progress: false }, read()));
+    const seen = must(
+      await provider.getSnapshot({ id: snapshot.id, containerID: '' }, { progress: false }, read()),
+    );
     expect(seen).toMatchObject({ state: 'Succeeded', copyOf });
     expect(seen.disks.map((disk) => disk.encryptionType)).toEqual(encryption.map(({ type }) => type));
   }, 10_000);

@@ -1,0 +1,97 @@
+import { timestamp } from '../../api/conditions.ts';
+import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
+import type { SnapshotTarget } from '../../providers/provider.ts';
+import type { Intent } from '../intent.ts';
+import { troubleOf } from '../trouble.ts';
+import { type Case, finish } from './decide.ts';
+import type { Finish, ManagedObject, Step } from './facts.ts';
+
+/** A guest stays frozen no longer than this for one snapshot, in milliseconds: what runs in it stands still. */
+const longestFreezeMs = 120_000;
+/** A thaw that did not succeed is tried again this soon, in milliseconds. */
+const thawRetryMs = 5_000;
+
+/**
+ * Whatever else is next: a guest that an attempt may have frozen is thawed before the run ends, unless the snapshot
+ * is being made at this moment. That it may have been frozen is told by the intent, which is written before the
+ * freeze; a process that finds such an intent and does not know what came of it thaws at once. A thaw too many
+ * does no harm, a guest left frozen hangs (oVirt sheet, section 6).
+ */
+export function thawFirst<O extends ManagedObject, N>(
+  it: Case<O, N>,
+  intent: Intent<SnapshotTarget> | undefined,
+  step: Step,
+): Step {
+  if (intent?.target.freeze !== true || intent.step !== 'Create') return step;
+  const ends = step.do === 'Finish' || step.do === 'Release' || step.do === 'DeleteObject';
+  if (!ends || !mayBeFrozen(it, intent)) return step;
+  const { facts } = it;
+  const { thawed } = facts.seen;
+  const vmID = intent.target.vmID ?? '';
+  if (thawed === undefined) {
+    const leftMs = step.do === 'Finish' ? frozenForMs(it, step) : 0;
+    if (step.do === 'Finish' && leftMs > 0) {
+      const requeueAfterMs = Math.min(step.requeueAfterMs ?? leftMs, leftMs);
+      return { ...note(it, step, 'frozenAt'), requeueAfterMs };
+    }
+    const { provider } = facts;
+    const connected = 'provider' in provider && provider.provider !== undefined;
+    return connected ? { do: 'Thaw', vmID } : step;
+  }
+  if (isOver(thawed)) return step.do === 'Finish' ? note(it, step, 'thawedAt') : step;
+  if (step.do !== 'Finish') {
+    // Who lets it go by annotation has been told what is left, and is told this too.
+    const abandoned = step.do === 'Release' && step.event?.reason === 'Abandoned';
+    if (abandoned) return step;
+  }
+  const trouble = troubleOf(thawed as Failure, `thawing the guest of VM ${vmID}`);
+  return finish(
+    {
+      reason: 'WaitingForQuiesce',
+      message: `the guest may still be frozen: ${trouble.message}; tried again until it is thawed`,
+    },
+    {
+      ...(step.do === 'Finish' && step.record?.snapshotID
+        ? { record: { snapshotID: step.record.snapshotID } }
+        : {}),
+      requeueAfterMs: Math.max(trouble.afterMs ?? 0, thawRetryMs),
+    },
+  );
+}
+
+/** Thawed, or there is nothing left that could be frozen. */
+function isOver(thawed: Outcome<void>): boolean {
+  return succeeded(thawed) || thawed.kind === 'NotFound';
+}
+
+function mayBeFrozen<O extends ManagedObject, N>(it: Case<O, N>, intent: Intent<SnapshotTarget>): boolean {
+  const { recorded, facts } = it;
+  const { operation, completionTime } = recorded;
+  if (operation?.thawedAt !== undefined || completionTime !== undefined) return false;
+  if ((operation?.attempts ?? 0) >= intent.attempt) return false;
+  // This very run wrote the intent, and did not come to freeze anything.
+  return facts.seen.intentWritten !== true || facts.seen.frozen !== undefined;
+}
+
+/** How long the guest may stay frozen from now, in milliseconds: as long as the snapshot is seen being made. */
+function frozenForMs<O extends ManagedObject, N>(it: Case<O, N>, step: Finish): number {
+  const making =
+    step.record?.provisioningState === 'Creating' &&
+    (step.snapshot?.state === 'Creating' || step.snapshot?.state === 'Locked');
+  if (!making) return 0;
+  if (it.facts.seen.intentWritten === true) return longestFreezeMs;
+  const { frozenAt } = it.recorded.operation ?? {};
+  return frozenAt === undefined ? 0 : Date.parse(frozenAt) + longestFreezeMs - it.facts.now;
+}
+
+/** Where the attempt goes on, what was done to the guest is recorded: how long it is frozen, and that it is thawed. */
+function note<O extends ManagedObject, N>(
+  it: Case<O, N>,
+  step: Finish,
+  what: 'frozenAt' | 'thawedAt',
+): Finish {
+  const operation = step.record?.operation === undefined ? it.recorded.operation : step.record.operation;
+  if (operation === null || operation === undefined) return step;
+  const at = operation[what] ?? timestamp(it.facts.now);
+  return { ...step, record: { ...step.record, operation: { ...operation, [what]: at } } };
+}
