@@ -3,8 +3,8 @@ import { condition } from './api/conditions.ts';
 import type { Caches } from './controllers/neighbours.ts';
 import type { RecordedObject } from './controllers/recorder.ts';
 import type { UnknownOutcomes } from './controllers/unknown-outcomes.ts';
-import type { RequestReport } from './providers/azure/provider.ts';
 import type { Budgets } from './providers/budget.ts';
+import type { RequestReport } from './providers/exchange.ts';
 
 export interface OperatorMetrics {
   onVendorRequest: (endpointID: string, report: RequestReport) => void;

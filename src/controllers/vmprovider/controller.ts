@@ -2,14 +2,9 @@ import { graceLeft, settledWords, type Verdict } from '../../api/conditions.ts';
 import { parseDuration } from '../../api/duration.ts';
 import { finalizer } from '../../api/names.ts';
 import type { AccessRule, VMProviderStatus } from '../../api/v1alpha1/vm-provider.ts';
-import type { AzureProvider } from '../../providers/azure/azure-provider.ts';
-import {
-  type AzureProviderOptions,
-  createAzureProvider,
-  endpointIDOf,
-  type RequestReport,
-} from '../../providers/azure/provider.ts';
+import type { AnyProvider } from '../../providers/any-provider.ts';
 import type { BudgetLease, Budgets } from '../../providers/budget.ts';
+import type { RequestReport, RequestReport } from '../../providers/exchange.ts';
 import { backoffDelay } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ReconcileContext, ReconcileResult } from '../../runtime/controller.ts';
@@ -22,10 +17,10 @@ import type { ProviderRegistry, ProviderState } from '../provider-registry.ts';
 import type { Recorder } from '../recorder.ts';
 import { secretType } from '../resources.ts';
 import type { Settings } from '../settings.ts';
+import { planConnection } from './connect.ts';
 import {
-  type AnyProvider,
+  type AnyProviderObject,
   ambientObstacle,
-  authOf,
   type FoundSecret,
   judgeProbe,
   providerStatus,
@@ -34,7 +29,6 @@ import {
   secretNeeds,
 } from './decide.ts';
 
-const defaultLimits = { maxConcurrent: 8, requestsPerSecond: 10, requestTimeout: '30s' };
 /** A connection that fails is tried again sooner than `probeInterval`. */
 const retryBackoff = { baseMs: 2_000, maxMs: 300_000 };
 /** A word that credentials were refused makes the Secret be read again, at most this often. */
@@ -46,12 +40,12 @@ interface Secret extends KubeObject {
 
 /** A connection that is held, and what it was made from. */
 interface Held {
-  provider: AzureProvider;
+  provider: AnyProvider;
   madeFrom: string;
   lease: BudgetLease;
 }
 
-export interface ProviderControllerOptions<O extends AnyProvider> {
+export interface ProviderControllerOptions<O extends AnyProviderObject> {
   kind: 'VMProvider' | 'ClusterVMProvider';
   informer: Informer<O>;
   recorder: Recorder<O>;
@@ -69,7 +63,7 @@ export interface ProviderControllerOptions<O extends AnyProvider> {
 }
 
 /** Keeps the connections: builds them from providers and Secrets, tries them, and tells the others. */
-export class ProviderController<O extends AnyProvider> {
+export class ProviderController<O extends AnyProviderObject> {
   readonly #options: ProviderControllerOptions<O>;
   readonly #held = new Map<string, Held>();
   readonly #failures = new Map<string, number>();
@@ -160,7 +154,7 @@ export class ProviderController<O extends AnyProvider> {
     const secrets = await this.#secrets(object, context);
     // Credentials in memory outlive a Secret that vanishes, until what depends on them is settled.
     if ('verdict' in secrets) return { verdict: secrets.verdict, status: {} };
-    let provider: AzureProvider;
+    let provider: AnyProvider;
     try {
       provider = await this.#hold(key, object, secrets);
     } catch (error) {
@@ -175,7 +169,7 @@ export class ProviderController<O extends AnyProvider> {
       };
     }
     const probe = await provider.probe({ signal: context.signal, priority: 'Poll' });
-    const { verdict, product } = judgeProbe(probe);
+    const { verdict, product } = judgeProbe(probe, object.spec);
     return { verdict, status: providerStatus(provider.endpointID, product, secrets.resourceVersion) };
   }
 
@@ -205,58 +199,32 @@ export class ProviderController<O extends AnyProvider> {
     key: string,
     object: O,
     secrets: Extract<Secrets, { values: unknown }>,
-  ): Promise<AzureProvider> {
+  ): Promise<AnyProvider> {
     const { budgets, clock, log, onRequest, settleMs } = this.#options;
     const madeFrom = JSON.stringify([
       object.metadata.uid,
       object.spec.azure,
+      object.spec.ovirt,
+      object.spec.spf,
       object.spec.tls,
       object.spec.limits,
       secrets.values,
     ]);
     const held = this.#held.get(key);
     if (held?.madeFrom === madeFrom) return held.provider;
-    const { azure, tls, limits } = object.spec;
-    const auth = authOf(object.spec, secrets.values);
-    if (azure === undefined || auth === undefined)
-      throw new Error('the API server admitted a provider without a vendor');
-    const budgetLimits = {
-      maxConcurrent: limits?.maxConcurrent ?? defaultLimits.maxConcurrent,
-      requestsPerSecond: limits?.requestsPerSecond ?? defaultLimits.requestsPerSecond,
-    };
-    const endpoint = {
-      cloud: azure.cloud ?? ('AzurePublic' as const),
-      ...(azure.endpoints === undefined ? {} : { endpoints: azure.endpoints }),
-      subscriptionID: azure.subscriptionID,
-      tenantID: azure.tenantID,
-    };
-    const endpointID = endpointIDOf(endpoint);
-    const caBundle = tls?.caBundle ?? secrets.values['spec.tls.caSecretRef'];
-    const lease = budgets.lease(endpointID, budgetLimits);
-    const options: AzureProviderOptions = {
-      ...endpoint,
-      auth,
-      ...(azure.apiVersions === undefined ? {} : { apiVersions: azure.apiVersions }),
-      ...(azure.resourceGroup === undefined ? {} : { defaultResourceGroup: azure.resourceGroup }),
-      tls: {
-        ...(caBundle === undefined ? {} : { caBundle }),
-        insecureSkipVerify: tls?.insecureSkipVerify ?? false,
-      },
-      limits: {
-        ...budgetLimits,
-        requestTimeoutMs: parseDuration(limits?.requestTimeout ?? defaultLimits.requestTimeout),
-      },
-      ...(settleMs === undefined ? {} : { settleMs }),
-      budget: lease.budget,
-      monotonic: () => clock.monotonic(),
-      log: log.child({ provider: this.registryKey(key) }),
-      ...(onRequest === undefined
-        ? {}
-        : { onRequest: (report: RequestReport) => onRequest(endpointID, report) }),
-    };
-    let provider: AzureProvider;
+    const plan = planConnection(object.spec, secrets.values);
+    const { endpointID } = plan;
+    const lease = budgets.lease(endpointID, plan.limits);
+    let provider: AnyProvider;
     try {
-      provider = createAzureProvider(options);
+      provider = plan.connect({
+        budget: lease.budget,
+        monotonic: () => clock.monotonic(),
+        log: log.child({ provider: this.registryKey(key) }),
+        settleMs,
+        onRequest:
+          onRequest === undefined ? undefined : (report: RequestReport) => onRequest(endpointID, report),
+      });
     } catch (error) {
       lease.end();
       throw error;
@@ -334,7 +302,7 @@ export class ProviderController<O extends AnyProvider> {
   }
 }
 
-function accessOf(object: AnyProvider): { access?: AccessRule[] } {
+function accessOf(object: AnyProviderObject): { access?: AccessRule[] } {
   return 'access' in object.spec && object.spec.access !== undefined ? { access: object.spec.access } : {};
 }
 

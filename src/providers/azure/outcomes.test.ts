@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { transportFailure } from '../exchange.ts';
 import type { HttpFailure, HttpResponse } from '../http.ts';
 import {
   errorBodyOf,
@@ -12,7 +13,6 @@ import {
   type RequestContext,
   rowFor,
   throttleOf,
-  transportFailure,
   waitOf,
 } from './outcomes.ts';
 

@@ -1,5 +1,6 @@
 import { retryAfterMs } from '../../runtime/kube/retry-after.ts';
-import { type HttpFailure, type HttpResponse, headerOf, parseJSON, vendorText } from '../http.ts';
+import { withoutForm } from '../exchange.ts';
+import { type HttpResponse, headerOf, parseJSON, vendorText } from '../http.ts';
 import type { Failure, VendorError } from '../outcome.ts';
 import { parseID } from './ids.ts';
 import { listOf, recordOf, textOf } from './json.ts';
@@ -176,12 +177,6 @@ export function failureOf(response: HttpResponse, context: RequestContext): Fail
   return byStatus(status)(error);
 }
 
-/** The outcome of a request without a complete answer. */
-export function transportFailure(failure: HttpFailure, write: boolean): Failure {
-  if (failure.cause === 'TooLate') return { kind: 'NotSent', error: failure.error };
-  return { kind: write && failure.sent ? 'Unknown' : 'Unavailable', error: failure.error };
-}
-
 /** The outcome of a 2xx whose body is not what it must be: a write had its effect or not, a read said nothing. */
 export function malformedAnswer(message: string, response: HttpResponse, write: boolean): Failure {
   const error: VendorError = {
@@ -318,22 +313,11 @@ function vendorErrorOf(response: HttpResponse, body: ErrorBody): VendorError {
   const message = body.message ?? body.details[0]?.message;
   return {
     code: code === undefined ? `HTTP${response.status}` : vendorText(code, 128),
-    message: message === undefined ? withoutEnvelope(response) : vendorText(message),
+    message: message === undefined ? withoutForm(response, 'Azure') : vendorText(message),
     status: response.status,
     ...requestIDOf(response),
     ...(body.target === undefined ? {} : { target: vendorText(body.target, 256) }),
   };
-}
-
-/** For an answer in no form of Azure's, most often a proxy's or a gateway's page. */
-function withoutEnvelope(response: HttpResponse): string {
-  const start = response.body
-    .slice(0, 8192)
-    .replace(/<(style|script)[\s\S]*?(<\/\1>|$)/gi, ' ')
-    .replace(/<[^>]*>/g, ' ');
-  const words = vendorText(start, 200);
-  const said = words === '' ? 'with an empty body' : `and said: ${words}`;
-  return `the endpoint answered ${response.status}, not in the form of Azure, ${said}`;
 }
 
 /** Words that stay the same from one 429 to the next; those of Compute hold times. */

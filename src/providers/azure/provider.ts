@@ -1,5 +1,6 @@
 import type { Logger } from '../../runtime/log.ts';
 import type { Budget, BudgetLimits } from '../budget.ts';
+import type { RequestReport } from '../exchange.ts';
 import type { HttpResponse, TLSOptions } from '../http.ts';
 import { sameID, sameName } from '../ids.ts';
 import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
@@ -43,10 +44,8 @@ import {
   pointBody,
   resourcePath,
 } from './request.ts';
-import { afterOf, jsonOf, type RequestReport, ResourceManager } from './resource-manager.ts';
+import { afterOf, jsonOf, ResourceManager } from './resource-manager.ts';
 import { collectionOf, locationOf, operationOf, pageOf, snapshotOf, vmOf } from './wire.ts';
-
-export type { RequestReport } from './resource-manager.ts';
 
 /** What names an endpoint. */
 export interface AzureEndpoint {

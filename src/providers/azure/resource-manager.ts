@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../runtime/log.ts';
-import type { Admission, Ask, Budget, Ending } from '../budget.ts';
+import type { Ask, Budget, Ending } from '../budget.ts';
+import { heldBack, isOutage, type RequestReport, transportFailure } from '../exchange.ts';
 import {
   type HttpRequest,
   type HttpResponse,
@@ -20,7 +21,7 @@ import {
 } from './clouds.ts';
 import { type AzureAuth, TokenSource } from './credentials.ts';
 import { MalformedAnswer } from './json.ts';
-import { failureOf, malformedAnswer, quotaOf, throttleOf, transportFailure, waitOf } from './outcomes.ts';
+import { failureOf, malformedAnswer, quotaOf, throttleOf, waitOf } from './outcomes.ts';
 
 /** What a connection to a Resource Manager is made of. */
 export interface ResourceManagerOptions {
@@ -36,15 +37,6 @@ export interface ResourceManagerOptions {
   monotonic(): number;
   log: Logger;
   onRequest?(request: RequestReport): void;
-}
-
-/** One request as metrics see it. */
-export interface RequestReport {
-  operation: string;
-  /** HTTP status, or the code of what happened on the way. */
-  code: string;
-  outcome: Outcome<unknown>['kind'];
-  seconds: number;
 }
 
 /** One exchange with the Resource Manager. */
@@ -174,6 +166,8 @@ export class ResourceManager {
       ...(body === undefined ? {} : { body }),
       timeoutMs: this.#options.requestTimeoutMs,
       signal: call.signal,
+      operation: exchange.operation,
+      correlationID: call.correlationID,
       ...(sendBefore === undefined ? {} : { sendBefore }),
     };
   }
@@ -238,6 +232,7 @@ export class ResourceManager {
     const result = await this.#transport.send({
       method: 'GET',
       url: `${this.origin}${metadataPath}`,
+      operation: 'getMetadata',
       headers: { accept: 'application/json', 'user-agent': 'keyframe' },
       timeoutMs: this.#options.requestTimeoutMs,
     });
@@ -283,18 +278,6 @@ export function jsonOf(response: HttpResponse): unknown {
   const json = parseJSON(response.body);
   if (json === undefined) throw new MalformedAnswer('the answer should be JSON, and is not');
   return json;
-}
-
-/** Answers of something in front of the vendor, or of a vendor that is down. A 500 may be about one resource. */
-function isOutage(status: number): boolean {
-  return status === 502 || status === 503 || status === 504;
-}
-
-function heldBack(admission: Exclude<Admission, { admitted: true }>): Failure {
-  const { why, afterMs, message } = admission;
-  if (why === 'Throttled') return { kind: 'Throttled', afterMs, error: { code: 'HeldBack', message } };
-  if (why === 'Outage') return { kind: 'Unavailable', afterMs, error: { code: 'Outage', message } };
-  return { kind: 'Unavailable', error: { code: 'Aborted', message } };
 }
 
 /** How long Azure asks to wait before the next look, where it does. */

@@ -4,9 +4,9 @@ import {
   type AzureProviderOptions,
   createAzureProvider,
   endpointIDOf,
-  type RequestReport,
 } from '../../../src/providers/azure/provider.ts';
 import { Budgets } from '../../../src/providers/budget.ts';
+import type { RequestReport } from '../../../src/providers/exchange.ts';
 import type { Call, Outcome, WriteCall } from '../../../src/providers/outcome.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
