@@ -4,7 +4,7 @@ import { finalizer } from '../../api/names.ts';
 import type { AccessRule, VMProviderStatus } from '../../api/v1alpha1/vm-provider.ts';
 import type { AnyProvider } from '../../providers/any-provider.ts';
 import type { BudgetLease, Budgets } from '../../providers/budget.ts';
-import type { RequestReport, RequestReport } from '../../providers/exchange.ts';
+import type { RequestReport } from '../../providers/exchange.ts';
 import { backoffDelay } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ReconcileContext, ReconcileResult } from '../../runtime/controller.ts';
