@@ -26,7 +26,7 @@ import { copyPolicy, isUnderWay as isCopyUnderWay } from './controllers/restorep
 import type { Settings } from './controllers/settings.ts';
 import { UnknownOutcomes } from './controllers/unknown-outcomes.ts';
 import { ProviderController } from './controllers/vmprovider/controller.ts';
-import type { AnyProvider } from './controllers/vmprovider/decide.ts';
+import type { AnyProviderObject } from './controllers/vmprovider/decide.ts';
 import { isUnderWay as isSnapshotUnderWay, snapshotPolicy } from './controllers/vmsnapshot/policy.ts';
 import { operatorMetrics } from './metrics.ts';
 import { Budgets } from './providers/budget.ts';
@@ -182,7 +182,7 @@ export class Operator {
       collectionController.reconcile(key, context),
     );
 
-    const serveProviders = <O extends AnyProvider>(
+    const serveProviders = <O extends AnyProviderObject>(
       kind: 'VMProvider' | 'ClusterVMProvider',
       informer: Informer<O & KubeObject>,
     ) => {

@@ -195,11 +195,7 @@ export class ProviderController<O extends AnyProviderObject> {
   }
 
   /** The connection for what the object and its Secrets say now; the one that is held, if they say the same. */
-  async #hold(
-    key: string,
-    object: O,
-    secrets: Extract<Secrets, { values: unknown }>,
-  ): Promise<AnyProvider> {
+  async #hold(key: string, object: O, secrets: Extract<Secrets, { values: unknown }>): Promise<AnyProvider> {
     const { budgets, clock, log, onRequest, settleMs } = this.#options;
     const madeFrom = JSON.stringify([
       object.metadata.uid,

@@ -12,7 +12,8 @@ import {
   unavailable,
   vendorError,
 } from '../testing/builders.ts';
-import { ambientObstacle, authOf, judgeProbe, providerStatus, readSecrets, secretNeeds } from './decide.ts';
+import { azureAuth } from './connect.ts';
+import { ambientObstacle, judgeProbe, providerStatus, readSecrets, secretNeeds } from './decide.ts';
 
 type Azure = NonNullable<VMProviderSpec['azure']>;
 
@@ -101,16 +102,21 @@ describe('the Secrets of a provider', () => {
 
 describe('the authentication', () => {
   it('has its secret without the line feed of the file that it came from', () => {
-    expect(authOf(spec(), { [need.field]: 'secret \r\n' })).toEqual({
+    expect(
+      azureAuth(
+        { clientSecret: { clientID: 'c', secretRef: { name: 'creds' } } },
+        { [need.field]: 'secret \r\n' },
+      ),
+    ).toEqual({
       clientSecret: { clientID: 'c', secret: 'secret ' },
     });
   });
 
   it('by the identity of the operator needs no secret', () => {
-    expect(authOf(spec({ auth: { workloadIdentity: { clientID: 'c' } } }), {})).toEqual({
+    expect(azureAuth({ workloadIdentity: { clientID: 'c' } }, {})).toEqual({
       workloadIdentity: { clientID: 'c' },
     });
-    expect(authOf(spec({ auth: { managedIdentity: { clientID: 'c' } } }), {})).toEqual({
+    expect(azureAuth({ managedIdentity: { clientID: 'c' } }, {})).toEqual({
       managedIdentity: { clientID: 'c' },
     });
   });
@@ -228,7 +234,7 @@ describe('a try of the connection', () => {
       what: 'Parent',
       error: { code: 'ResourceGroupNotFound', message: '' },
     };
-    expect(judgeProbe(absent).verdict.message).toContain('spec.azure.resourceGroup');
+    expect(judgeProbe(absent, spec()).verdict.message).toContain('spec.azure.resourceGroup');
   });
 });
 

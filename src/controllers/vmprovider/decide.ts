@@ -5,19 +5,23 @@ import type {
   VMProviderSpec,
   VMProviderStatus,
 } from '../../api/v1alpha1/vm-provider.ts';
-import type { AzureAuth } from '../../providers/azure/credentials.ts';
 import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
 import type { Product } from '../../providers/provider.ts';
 import type { Settings } from '../settings.ts';
 import { troubleOf, vendorWords } from '../trouble.ts';
 
-export type AnyProvider = VMProvider | ClusterVMProvider;
+export type AnyProviderObject = VMProvider | ClusterVMProvider;
 
 /** One value that the spec takes from a Secret. */
 export interface SecretNeed {
+  /** The reference in the spec. */
   field: string;
   name: string;
   key: string;
+  /** The member of the reference that names the key; `key` where there is but one. */
+  keyMember?: string;
+  /** The value is no text: it is kept in base64. */
+  binary?: true;
 }
 
 /** What came of reading the Secrets: values by field, or why they are not there. */
@@ -25,7 +29,7 @@ export type Secrets = { values: Record<string, string>; resourceVersion: string 
 
 /** The Secret values that a provider needs. */
 export function secretNeeds(spec: VMProviderSpec): SecretNeed[] {
-  const needs: SecretNeed[] = [];
+  const needs: SecretNeed[] = [...ovirtNeeds(spec), ...spfNeeds(spec)];
   const secret = spec.azure?.auth.clientSecret?.secretRef;
   if (secret !== undefined)
     needs.push({
@@ -35,6 +39,52 @@ export function secretNeeds(spec: VMProviderSpec): SecretNeed[] {
     });
   const ca = spec.tls?.caSecretRef;
   if (ca !== undefined) needs.push({ field: 'spec.tls.caSecretRef', name: ca.name, key: ca.key ?? 'ca.crt' });
+  return needs;
+}
+
+/** A name and a password of one Secret. */
+function userNeeds(
+  field: string,
+  ref: { name: string; usernameKey?: string; passwordKey?: string },
+): SecretNeed[] {
+  const { name, usernameKey = 'username', passwordKey = 'password' } = ref;
+  return [
+    { field, name, key: usernameKey, keyMember: 'usernameKey' },
+    { field, name, key: passwordKey, keyMember: 'passwordKey' },
+  ];
+}
+
+function ovirtNeeds({ ovirt }: VMProviderSpec): SecretNeed[] {
+  const { oauth, basic, session } = ovirt?.auth ?? {};
+  return [
+    ...(oauth === undefined ? [] : userNeeds('spec.ovirt.auth.oauth.secretRef', oauth.secretRef)),
+    ...(basic === undefined ? [] : userNeeds('spec.ovirt.auth.basic.secretRef', basic.secretRef)),
+    ...(session === undefined ? [] : userNeeds('spec.ovirt.auth.session.secretRef', session.secretRef)),
+  ];
+}
+
+function spfNeeds({ spf }: VMProviderSpec): SecretNeed[] {
+  const { basic, ntlm, negotiate, bearer, clientCertificate } = spf?.auth ?? {};
+  const needs: SecretNeed[] = [
+    ...(basic === undefined ? [] : userNeeds('spec.spf.auth.basic.secretRef', basic.secretRef)),
+    ...(ntlm === undefined ? [] : userNeeds('spec.spf.auth.ntlm.secretRef', ntlm.secretRef)),
+  ];
+  if (negotiate !== undefined) {
+    const { name, principalKey = 'principal', keytabKey = 'keytab' } = negotiate.secretRef;
+    const field = 'spec.spf.auth.negotiate.secretRef';
+    needs.push({ field, name, key: principalKey, keyMember: 'principalKey' });
+    needs.push({ field, name, key: keytabKey, keyMember: 'keytabKey', binary: true });
+  }
+  if (bearer !== undefined) {
+    const { name, key = 'token' } = bearer.secretRef;
+    needs.push({ field: 'spec.spf.auth.bearer.secretRef', name, key });
+  }
+  if (clientCertificate !== undefined) {
+    const { name, certificateKey = 'tls.crt', privateKeyKey = 'tls.key' } = clientCertificate.secretRef;
+    const field = 'spec.spf.auth.clientCertificate.secretRef';
+    needs.push({ field, name, key: certificateKey, keyMember: 'certificateKey' });
+    needs.push({ field, name, key: privateKeyKey, keyMember: 'privateKeyKey' });
+  }
   return needs;
 }
 
@@ -51,7 +101,7 @@ export function readSecrets(
   namespace: string,
 ): Secrets {
   const values: Record<string, string> = {};
-  for (const { field, name, key } of needs) {
+  for (const { field, name, key, keyMember, binary } of needs) {
     const secret = found.get(name);
     if (secret === undefined) {
       return {
@@ -70,16 +120,17 @@ export function readSecrets(
       };
     }
     const encoded = secret.data?.[key];
-    const value = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8');
+    const text = encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('utf8');
+    const value = binary === true ? (encoded ?? '') : text;
     if (value === '') {
       return {
         verdict: {
           reason: 'ReferenceNotFound',
-          message: `Secret ${namespace}/${name}, which ${field} names, has nothing under the key ${key}. Put it there, or set ${field}.key`,
+          message: `Secret ${namespace}/${name}, which ${field} names, has nothing under the key ${key}. Put it there, or set ${field}.${keyMember ?? 'key'}`,
         },
       };
     }
-    values[field] = value;
+    values[keyMember === undefined ? field : `${field}.${keyMember}`] = value;
   }
   const versions = [...new Set(needs.map(({ name }) => name))].map((name) => {
     const secret = found.get(name);
@@ -88,23 +139,11 @@ export function readSecrets(
   return { values, resourceVersion: versions.join(',') };
 }
 
-/** The authentication with its secret in place. A secret read from a file often ends with a line feed; no Azure secret does. */
-export function authOf(spec: VMProviderSpec, values: Record<string, string>): AzureAuth | undefined {
-  const auth = spec.azure?.auth;
-  if (auth?.clientSecret !== undefined) {
-    const secret = values['spec.azure.auth.clientSecret.secretRef'] ?? '';
-    return { clientSecret: { clientID: auth.clientSecret.clientID, secret: secret.replace(/[\r\n]+$/, '') } };
-  }
-  if (auth?.workloadIdentity !== undefined) return { workloadIdentity: auth.workloadIdentity };
-  if (auth?.managedIdentity !== undefined) return { managedIdentity: auth.managedIdentity };
-  return undefined;
-}
-
 /**
  * Whether an ambient identity, which is the operator's own, may be lent: whoever can write a VMProvider could else
  * act as the operator, and with a host of their choosing collect its tokens.
  */
-export function ambientObstacle(object: AnyProvider, settings: Settings): Verdict | undefined {
+export function ambientObstacle(object: AnyProviderObject, settings: Settings): Verdict | undefined {
   const { azure } = object.spec;
   const ambient =
     azure?.auth.workloadIdentity !== undefined
@@ -139,7 +178,10 @@ export function ambientObstacle(object: AnyProvider, settings: Settings): Verdic
 }
 
 /** What a try of the connection says. */
-export function judgeProbe(probe: Outcome<Product>): { verdict: Verdict; product?: Product } {
+export function judgeProbe(
+  probe: Outcome<Product>,
+  spec: Pick<VMProviderSpec, 'azure'> = {},
+): { verdict: Verdict; product?: Product } {
   const credentials = (status: 'True' | 'False' | 'Unknown', reason: string, message: string) => ({
     CredentialsValid: { status, reason, message },
   });
@@ -154,9 +196,8 @@ export function judgeProbe(probe: Outcome<Product>): { verdict: Verdict; product
     };
   }
   const trouble = troubleOf(probe, 'trying the connection');
-  // The probe reads in the resource group that names fall back to.
   if (probe.kind === 'NotFound' && probe.what !== 'Unproven')
-    trouble.message = `trying the connection: ${vendorWords(probe.error)}. Check spec.azure.resourceGroup, or leave it away`;
+    trouble.message = `trying the connection: ${vendorWords(probe.error)}. ${whereToLook(spec)}`;
   return {
     verdict: {
       reason: trouble.reason,
@@ -164,6 +205,11 @@ export function judgeProbe(probe: Outcome<Product>): { verdict: Verdict; product
       also: credentials(...credentialsAfter(probe, trouble.message)),
     },
   };
+}
+
+/** On Azure the probe reads in the resource group that names fall back to; elsewhere at the root that the url names. */
+function whereToLook({ azure }: Pick<VMProviderSpec, 'azure'>): string {
+  return azure === undefined ? 'Check the url' : 'Check spec.azure.resourceGroup, or leave it away';
 }
 
 const unanswered: ReadonlySet<Failure['kind']> = new Set(['Unavailable', 'Unknown', 'NotSent', 'Failed']);
@@ -174,7 +220,7 @@ function credentialsAfter(failure: Failure, message: string): ['True' | 'False' 
   // Azure's may come from anyone.
   const strange = failure.kind === 'NotFound' && failure.what === 'Unproven';
   if (!unanswered.has(failure.kind) && !strange) return ['True', 'Accepted', 'the credentials were accepted'];
-  return ['Unknown', 'NotTried', 'the endpoint did not answer as Azure does'];
+  return ['Unknown', 'NotTried', 'the endpoint did not answer as the vendor does'];
 }
 
 /** What the status says beside its conditions. */

@@ -1,0 +1,96 @@
+import { parseDuration } from '../../api/duration.ts';
+import type { VMProviderSpec } from '../../api/v1alpha1/vm-provider.ts';
+import type { AnyProvider } from '../../providers/any-provider.ts';
+import type { AzureAuth } from '../../providers/azure/credentials.ts';
+import { endpointIDOf as azureEndpointID, createAzureProvider } from '../../providers/azure/provider.ts';
+import type { Budget } from '../../providers/budget.ts';
+import type { RequestReport } from '../../providers/exchange.ts';
+import type { Logger } from '../../runtime/log.ts';
+
+const defaultLimits = { maxConcurrent: 8, requestsPerSecond: 10, requestTimeout: '30s' };
+
+/** What a connection needs beside the spec. */
+export interface Surroundings {
+  budget: Budget;
+  monotonic(): number;
+  log: Logger;
+  settleMs: number | undefined;
+  onRequest: ((report: RequestReport) => void) | undefined;
+}
+
+/** A connection that can be made. */
+export interface Plan {
+  endpointID: string;
+  limits: { maxConcurrent: number; requestsPerSecond: number };
+  /** Throws a TypeError when spec and Secrets cannot be right. */
+  connect(surroundings: Surroundings): AnyProvider;
+}
+
+/**
+ * What a provider object and the values of its Secrets (by field, see `secretNeeds`) say of the connection. Throws a
+ * TypeError when they cannot be right.
+ */
+export function planConnection(spec: VMProviderSpec, values: Record<string, string>): Plan {
+  const { azure } = spec;
+  const limits = {
+    maxConcurrent: spec.limits?.maxConcurrent ?? defaultLimits.maxConcurrent,
+    requestsPerSecond: spec.limits?.requestsPerSecond ?? defaultLimits.requestsPerSecond,
+  };
+  const caBundle = spec.tls?.caBundle ?? values['spec.tls.caSecretRef'];
+  const common = ({ settleMs, onRequest, ...around }: Surroundings) => ({
+    tls: {
+      ...(caBundle === undefined ? {} : { caBundle }),
+      insecureSkipVerify: spec.tls?.insecureSkipVerify ?? false,
+    },
+    limits: {
+      ...limits,
+      requestTimeoutMs: parseDuration(spec.limits?.requestTimeout ?? defaultLimits.requestTimeout),
+    },
+    ...around,
+    ...(settleMs === undefined ? {} : { settleMs }),
+    ...(onRequest === undefined ? {} : { onRequest }),
+  });
+  if (azure !== undefined) {
+    const endpoint = {
+      cloud: azure.cloud ?? ('AzurePublic' as const),
+      ...(azure.endpoints === undefined ? {} : { endpoints: azure.endpoints }),
+      subscriptionID: azure.subscriptionID,
+      tenantID: azure.tenantID,
+    };
+    const auth = azureAuth(azure.auth, values);
+    return {
+      endpointID: azureEndpointID(endpoint),
+      limits,
+      connect: (around) =>
+        createAzureProvider({
+          ...endpoint,
+          auth,
+          ...(azure.apiVersions === undefined ? {} : { apiVersions: azure.apiVersions }),
+          ...(azure.resourceGroup === undefined ? {} : { defaultResourceGroup: azure.resourceGroup }),
+          ...common(around),
+        }),
+    };
+  }
+  throw new TypeError('it names no vendor that this version of Keyframe knows');
+}
+
+/** A secret read from a file often ends with a line feed; none of these does. */
+function trimmed(value: string | undefined): string {
+  return (value ?? '').replace(/[\r\n]+$/, '');
+}
+
+/** The authentication with its secret in place. */
+export function azureAuth(
+  auth: NonNullable<VMProviderSpec['azure']>['auth'],
+  values: Record<string, string>,
+): AzureAuth {
+  if (auth.clientSecret !== undefined) {
+    const secret = trimmed(values['spec.azure.auth.clientSecret.secretRef']);
+    return { clientSecret: { clientID: auth.clientSecret.clientID, secret } };
+  }
+  if (auth.workloadIdentity !== undefined) return { workloadIdentity: auth.workloadIdentity };
+  if (auth.managedIdentity !== undefined) return { managedIdentity: auth.managedIdentity };
+  throw new TypeError(noAuth);
+}
+
+const noAuth = 'spec names no way to authenticate that this version of Keyframe knows';
