@@ -6,6 +6,7 @@ import type { RestorePointCollection } from './api/v1alpha1/restore-point-collec
 import type { RestorePointCopy } from './api/v1alpha1/restore-point-copy.ts';
 import type { ClusterVMProvider, VMProvider } from './api/v1alpha1/vm-provider.ts';
 import type { VMSnapshot } from './api/v1alpha1/vm-snapshot.ts';
+import type { VMSnapshotInventory } from './api/v1alpha1/vm-snapshot-inventory.ts';
 import { readIntent } from './controllers/intent.ts';
 import { Lanes } from './controllers/lanes.ts';
 import { Engine } from './controllers/lifecycle/engine.ts';
@@ -14,6 +15,7 @@ import {
   called,
   collectionIndexers,
   copyIndexers,
+  inventoryIndexers,
   type Namespace,
   Neighbourhood,
   snapshotIndexers,
@@ -28,6 +30,7 @@ import { UnknownOutcomes } from './controllers/unknown-outcomes.ts';
 import { ProviderController } from './controllers/vmprovider/controller.ts';
 import type { AnyProviderObject } from './controllers/vmprovider/decide.ts';
 import { isUnderWay as isSnapshotUnderWay, snapshotPolicy } from './controllers/vmsnapshot/policy.ts';
+import { InventoryController } from './controllers/vmsnapshotinventory/controller.ts';
 import { operatorMetrics } from './metrics.ts';
 import { Budgets } from './providers/budget.ts';
 import type { Clock } from './runtime/clock.ts';
@@ -65,6 +68,7 @@ export class Operator {
   readonly #snapshots: Informer<VMSnapshot>;
   readonly #copies: Informer<RestorePointCopy>;
   readonly #collections: Informer<RestorePointCollection>;
+  readonly #inventories: Informer<VMSnapshotInventory>;
   readonly #providers: Informer<VMProvider>;
   readonly #clusterProviders: Informer<ClusterVMProvider> | undefined;
   readonly #namespaces: Informer<Namespace> | undefined;
@@ -81,6 +85,10 @@ export class Operator {
     this.#collections = this.#informer<RestorePointCollection>(
       resourceTypes.RestorePointCollection,
       collectionIndexers,
+    );
+    this.#inventories = this.#informer<VMSnapshotInventory>(
+      resourceTypes.VMSnapshotInventory,
+      inventoryIndexers,
     );
     this.#providers = this.#informer<VMProvider>(resourceTypes.VMProvider, {});
     this.#clusterProviders = clusterWide
@@ -174,6 +182,17 @@ export class Operator {
       informer: this.#collections,
       recorder: recorder<RestorePointCollection>(resourceTypes.RestorePointCollection, this.#collections),
     });
+    const inventoryController = new InventoryController({
+      registry,
+      settings,
+      clock,
+      neighbours: neighbourhood.ofInventory,
+      informer: this.#inventories,
+      recorder: recorder<VMSnapshotInventory>(resourceTypes.VMSnapshotInventory, this.#inventories),
+    });
+    const inventories = this.#controller('vmsnapshotinventory', (key, context) =>
+      inventoryController.reconcile(key, context),
+    );
     const snapshots = this.#controller('vmsnapshot', (key, context) =>
       snapshotEngine.reconcile(key, context),
     );
@@ -224,7 +243,7 @@ export class Operator {
       this.#clusterProviders &&
       serveProviders<ClusterVMProvider>('ClusterVMProvider', this.#clusterProviders);
 
-    this.#route({ snapshots, copies, collections, providers, clusterProviders }, registry);
+    this.#route({ snapshots, copies, collections, inventories, providers, clusterProviders }, registry);
     for (const controller of this.#controllers) controller.start(leading);
   }
 
@@ -318,7 +337,7 @@ export class Operator {
 
   /** Who is to look again when what changes. Level-triggered: each of these only moves a look forward. */
   #route(queues: Queues, registry: ProviderRegistry): void {
-    const { snapshots, copies, collections, providers, clusterProviders } = queues;
+    const { snapshots, copies, collections, inventories, providers, clusterProviders } = queues;
     const add = (queue: WorkQueue, objects: KubernetesObject[], band?: Band) => {
       for (const object of objects) queue.add(objectKey(object.metadata), band ?? bandOf(object));
     };
@@ -338,6 +357,7 @@ export class Operator {
       add(snapshots, this.#snapshots.byIndex('provider', key));
       add(collections, this.#collections.byIndex('provider', key));
       add(copies, this.#copies.byIndex('provider', key));
+      add(inventories, this.#inventories.byIndex('provider', key), 'drift');
       // A copy of a VMSnapshot goes by that one's provider.
       for (const snapshot of this.#snapshots.byIndex('provider', key))
         add(copies, this.#copies.byIndex('snapshotName', objectKey(snapshot.metadata)));
@@ -406,6 +426,12 @@ export class Operator {
         for (const key of collectionIndexers.provider?.(object) ?? []) providerGoes(key);
       },
     });
+    this.#inventories.on({
+      added: (object) => add(inventories, [object]),
+      updated: (before, after) => {
+        if (isForReconcile(before, after)) add(inventories, [after], 'user');
+      },
+    });
     this.#namespaces?.on({
       updated: (before, after) => {
         const { name } = after.metadata;
@@ -421,6 +447,7 @@ export class Operator {
         add(snapshots, inNamespace(this.#snapshots, name).filter(waiting));
         add(copies, inNamespace(this.#copies, name).filter(waiting));
         add(collections, inNamespace(this.#collections, name).filter(waiting));
+        add(inventories, inNamespace(this.#inventories, name), 'drift');
       },
     });
   }
@@ -430,6 +457,7 @@ interface Queues {
   snapshots: WorkQueue;
   copies: WorkQueue;
   collections: WorkQueue;
+  inventories: WorkQueue;
   providers: WorkQueue;
   clusterProviders: WorkQueue | undefined;
 }

@@ -97,6 +97,22 @@ export function accessDenial(
   };
 }
 
+/** As `accessDenial`, before anything is told of the VM that was resolved, or is to be; see `grantsSource`. */
+export function sourceAccessDenial(
+  rules: Parameters<typeof grants>[0],
+  request: Omit<AccessRequest, 'vm' | 'target'> & { vm?: AccessRequest['vm'] | undefined },
+  provider: string,
+): Verdict | undefined {
+  const { operation, namespace, namespaceLabels, vm } = request;
+  if (grantsSource(rules, { operation, namespaceLabels, ...(vm === undefined ? {} : { vm }) }))
+    return undefined;
+  const what = vm === undefined ? 'any VM' : vmInWords(vm);
+  return {
+    reason: 'AccessDenied',
+    message: `ClusterVMProvider ${provider} grants namespace ${namespace} no ${operation} of ${what}. Add a rule to its spec.access`,
+  };
+}
+
 /** A VM as access rules name it. */
 export function vmInWords({ name, resourceGroup }: AccessRequest['vm']): string {
   return resourceGroup === '' ? `VM ${name}` : `VM ${name} (resource group ${resourceGroup})`;

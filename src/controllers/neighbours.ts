@@ -8,6 +8,7 @@ import type { Condition, Operation } from '../api/v1alpha1/common.ts';
 import type { RestorePointCollection } from '../api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from '../api/v1alpha1/restore-point-copy.ts';
 import type { VMSnapshot } from '../api/v1alpha1/vm-snapshot.ts';
+import type { VMSnapshotInventory } from '../api/v1alpha1/vm-snapshot-inventory.ts';
 import type { SnapshotTarget } from '../providers/provider.ts';
 import type { Informer } from '../runtime/informer.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
@@ -29,6 +30,7 @@ import {
 import { vmLimit } from './vmsnapshot/azure.ts';
 import type { SnapshotNeighbours } from './vmsnapshot/facts.ts';
 import { isUnderWay as isSnapshotUnderWay } from './vmsnapshot/policy.ts';
+import type { InventoryNeighbours } from './vmsnapshotinventory/decide.ts';
 
 export type Namespace = KubeObject;
 
@@ -47,6 +49,11 @@ export const snapshotIndexers: Indexers<VMSnapshot> = {
     lower(status?.vm?.uid === undefined ? undefined : `${metadata.namespace}/${status.vm.uid}`),
   collectionName: ({ metadata, spec }) =>
     spec.azure?.collectionRef === undefined ? [] : [`${metadata.namespace}/${spec.azure.collectionRef.name}`],
+};
+
+export const inventoryIndexers: Indexers<VMSnapshotInventory> = {
+  namespace: ({ metadata }) => [metadata.namespace ?? ''],
+  provider: ({ spec, metadata }) => [providerKey(spec.providerRef, metadata.namespace ?? '')],
 };
 
 export const copyIndexers: Indexers<RestorePointCopy> = {
@@ -226,6 +233,21 @@ export class Neighbourhood {
     };
   };
 
+  ofInventory = (object: VMSnapshotInventory): InventoryNeighbours => {
+    const { snapshots, copies } = this.#caches;
+    let parts: Map<string, VMSnapshot[]> | undefined;
+    return {
+      namespaceLabels: this.#common(object.metadata.namespace).namespaceLabels,
+      withUID: (uid) => snapshots.byIndex('uid', uid)[0] ?? copies.byIndex('uid', uid)[0],
+      withSnapshot: (id) => snapshots.byIndex('snapshotID', id.toLowerCase()),
+      withDiskPart: (id) => {
+        // Only inventories of storage domains ask for these, and seldom: no index is kept.
+        parts ??= diskParts(snapshots.list());
+        return parts.get(id.toLowerCase()) ?? [];
+      },
+    };
+  };
+
   /** As `users`, asked of the API server itself: the cache may lag behind an intent that was just written. */
   liveUsers = async (object: RestorePointCollection, id: string, signal: AbortSignal): Promise<Users> => {
     const { namespace } = object.metadata;
@@ -331,6 +353,17 @@ export class Neighbourhood {
  */
 function weighs(copy: RestorePointCopy, namespace: string | undefined): boolean {
   return copy.metadata.namespace === namespace || copy.status?.restorePointID !== undefined;
+}
+
+/** Snapshots by the vendor's ids of their disks' parts, in lower case. */
+function diskParts(snapshots: VMSnapshot[]): Map<string, VMSnapshot[]> {
+  const parts = new Map<string, VMSnapshot[]>();
+  for (const snapshot of snapshots) {
+    for (const { snapshotID } of snapshot.status?.disks ?? []) {
+      for (const id of lower(snapshotID)) parts.set(id, [...(parts.get(id) ?? []), snapshot]);
+    }
+  }
+  return parts;
 }
 
 /** What was made tells when it was made; what is under way, when it began. */

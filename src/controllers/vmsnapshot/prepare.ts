@@ -1,6 +1,6 @@
 import type { Verdict } from '../../api/conditions.ts';
 import type { Failure } from '../../providers/outcome.ts';
-import { type AccessRequest, accessDenial, grantsSource, vmInWords } from '../access.ts';
+import { type AccessRequest, accessDenial, sourceAccessDenial } from '../access.ts';
 import { readMark } from '../intent.ts';
 import type { Preparation } from '../lifecycle/facts.ts';
 import { waitDelayMs } from '../settings.ts';
@@ -34,18 +34,8 @@ export function sourceDenial(
   const { providerRef } = object.spec;
   if (providerRef.kind !== 'ClusterVMProvider' || provider.state !== 'Ready') return undefined;
   const { namespaceLabels } = neighbours;
-  if (
-    grantsSource(
-      provider.access,
-      vm === undefined ? { operation, namespaceLabels } : { operation, namespaceLabels, vm },
-    )
-  )
-    return undefined;
-  const what = vm === undefined ? `no ${operation} of any VM` : `no ${operation} of ${vmInWords(vm)}`;
-  return {
-    reason: 'AccessDenied',
-    message: `ClusterVMProvider ${providerRef.name} grants namespace ${object.metadata.namespace} ${what}. Add a rule to its spec.access`,
-  };
+  const namespace = object.metadata.namespace ?? '';
+  return sourceAccessDenial(provider.access, { operation, namespace, namespaceLabels, vm }, providerRef.name);
 }
 
 export function unreadable(facts: SnapshotFacts, failure: Failure, what: string): Preparation {

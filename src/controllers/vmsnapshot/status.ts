@@ -9,6 +9,7 @@ import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
 import { readIntent } from '../intent.ts';
 import type { Facts, Finish, Recorded } from '../lifecycle/facts.ts';
 import { isAway, replicationOf } from '../lifecycle/replication.ts';
+import { cut } from '../words.ts';
 import { achieved } from './achieved.ts';
 import { azureRecord } from './azure.ts';
 
@@ -165,9 +166,4 @@ function shown(
     next.replication = replicationOf(status.replication, snapshot, startedAt, facts.now);
   }
   return next;
-}
-
-/** Vendor's words are data: too long for the schema, they would make the whole status refused. */
-function cut(words: string, length: number): string {
-  return words.slice(0, length).toWellFormed();
 }
