@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import tls from 'node:tls';
 import { Agent, buildConnector, Client, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { redactText } from '../runtime/redact.ts';
+import { inRequestSpan, type SpanBeginning, type SpanEnd } from '../runtime/tracing.ts';
 import type { VendorError } from './outcome.ts';
 
 /** The largest answer that is read; a longer one is a failure. */
@@ -64,6 +65,9 @@ export interface HttpRequest {
   /** For everything, from the wait for a connection to the last byte of the answer. */
   timeoutMs: number;
   signal?: AbortSignal;
+  /** For traces: what is asked for, one of few words, and the id by which the vendor's own logs know it. */
+  operation?: string;
+  correlationID?: string | undefined;
   /** The latest monotonic instant at which the first byte may leave. */
   sendBefore?: number;
   /** Of a pinned transport: the connection that it may go over, and no other. */
@@ -195,7 +199,11 @@ export class Transport {
       return Promise.resolve(failed(false, 'InvalidURL', 'the URL is not a plain absolute http(s) URL'));
     }
     if (request.signal?.aborted) return Promise.resolve(aborted(false));
-    return new Promise((resolve) => this.#dispatch(address, request, resolve));
+    return inRequestSpan(
+      beginningOf(address, request),
+      () => new Promise((resolve) => this.#dispatch(address, request, resolve)),
+      endOf,
+    );
   }
 
   /** Closes all connections; what is under way fails. */
@@ -310,6 +318,29 @@ export class Transport {
       finish(connectionFailure(host, sent, status, error));
     }
   }
+}
+
+/** Of the URL a trace has host and path: queries may be signatures. */
+function beginningOf(
+  { origin, target }: RawURL,
+  { method, operation, correlationID }: HttpRequest,
+): SpanBeginning {
+  return {
+    name: operation ?? method,
+    attributes: {
+      'http.request.method': method,
+      'server.address': origin.slice(origin.indexOf('//') + 2),
+      'url.path': target.split('?')[0] ?? '',
+      ...(correlationID === undefined ? {} : { 'keyframe.correlation_id': correlationID }),
+    },
+  };
+}
+
+function endOf(result: HttpResult): SpanEnd {
+  if (!result.ok) return { error: `${result.failure.error.code}: ${result.failure.error.message}` };
+  const { status } = result.response;
+  const attributes = { 'http.response.status_code': status };
+  return status < 400 ? { attributes } : { attributes, error: `HTTP ${status}` };
 }
 
 /** One context for all connections: parsing the system's certificates for each would cost milliseconds. */

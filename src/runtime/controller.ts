@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from './clock.ts';
 import { ApiError, isConflict } from './kube/errors.ts';
 import type { Logger } from './log.ts';
 import type { Band, WorkQueue } from './queue.ts';
+import { inTrace } from './tracing.ts';
 
 /** What a run of `reconcile` asks for; nothing more is done until the next event when it asks for nothing. */
 export interface ReconcileResult {
@@ -15,7 +17,9 @@ export interface ReconcileResult {
 export interface ReconcileContext {
   /** Aborted at the deadline and when the process has to end: stop waiting, start no write. */
   signal: AbortSignal;
-  /** Bears the controller's name and the object's key. */
+  /** Names this run to others; a GUID. */
+  correlationID: string;
+  /** Bears the controller's name, the object's key, the correlation id and what `about` says. */
   log: Logger;
 }
 
@@ -31,6 +35,8 @@ export interface ControllerOptions {
   queue: WorkQueue;
   reconcile: Reconcile;
   log: Logger;
+  /** What else logs and traces are to say of a key's object, such as its provider. */
+  about?: (key: string) => Record<string, string>;
   /** Runs at the same time; 8. */
   workers?: number;
   /** Longest run in milliseconds; 60 s. */
@@ -38,6 +44,12 @@ export interface ControllerOptions {
   clock?: Clock;
   /** Called after each run. */
   onReconcile?: (outcome: ReconcileOutcome, seconds: number) => void;
+}
+
+/** What came of one run, and why it failed, where that is trouble. */
+interface Run {
+  outcome: ReconcileOutcome;
+  error?: string;
 }
 
 /** Runs `reconcile` for the keys of a queue, several keys at once and each key once at a time. */
@@ -102,8 +114,26 @@ export class Controller {
   }
 
   async #run(key: string): Promise<void> {
+    const correlationID = randomUUID();
+    const about = this.#options.about?.(key) ?? {};
+    const attributes = {
+      'keyframe.controller': this.name,
+      'keyframe.object': key,
+      'keyframe.correlation_id': correlationID,
+      ...Object.fromEntries(Object.entries(about).map(([name, value]) => [`keyframe.${name}`, value])),
+    };
+    const run = () => {
+      const log = this.#options.log.child({ controller: this.name, object: key, ...about, correlationID });
+      return this.#reconcile(key, correlationID, log);
+    };
+    await inTrace({ name: `reconcile ${this.name}`, attributes }, run, ({ outcome, error }) => ({
+      attributes: { 'keyframe.outcome': outcome },
+      error,
+    }));
+  }
+
+  async #reconcile(key: string, correlationID: string, log: Logger): Promise<Run> {
     const { deadlineMs = 60_000, onReconcile, reconcile } = this.#options;
-    const log = this.#options.log.child({ controller: this.name, object: key });
     const deadline = new AbortController();
     const signal = AbortSignal.any([this.#abort.signal, deadline.signal]);
     const cancel = this.#clock.setTimer(deadlineMs, () => {
@@ -111,21 +141,23 @@ export class Controller {
       deadline.abort(new Error(`the run took longer than ${deadlineMs} ms`));
     });
     const started = this.#clock.monotonic();
-    let outcome: ReconcileOutcome = 'success';
+    let run: Run = { outcome: 'success' };
     try {
-      const result = await reconcile(key, { signal, log });
+      const result = await reconcile(key, { signal, correlationID, log });
       this.queue.forget(key);
       if (result?.requeueAfterMs !== undefined) {
-        outcome = 'requeue';
+        run = { outcome: 'requeue' };
         this.queue.addAfter(key, result.requeueAfterMs, result.band);
       }
     } catch (error) {
-      outcome = this.#failed(key, error, deadline.signal, log);
+      const outcome = this.#failed(key, error, deadline.signal, log);
+      run = outcome === 'conflict' ? { outcome } : { outcome, error: String(error) };
     } finally {
       cancel();
       this.queue.done(key);
-      onReconcile?.(outcome, (this.#clock.monotonic() - started) / 1000);
+      onReconcile?.(run.outcome, (this.#clock.monotonic() - started) / 1000);
     }
+    return run;
   }
 
   #failed(key: string, error: unknown, deadline: AbortSignal, log: Logger): ReconcileOutcome {

@@ -5,6 +5,7 @@ import { apiVersionOf, type KubeObject, objectKey, type ResourceType } from './k
 import { type Logger, silentLogger } from './log.ts';
 import { microTime } from './micro-time.ts';
 import { redactText } from './redact.ts';
+import { partOfThisTrace } from './tracing.ts';
 
 /** events.k8s.io/v1. */
 export const eventResource: ResourceType = {
@@ -184,7 +185,8 @@ class ApiEventRecorder implements EventRecorder {
       this.#dropped++;
       return;
     }
-    this.#queue.push(() => write(AbortSignal.timeout(writeTimeoutMs)));
+    // One writes for all: each write belongs to the run that asked for it, not to the one that began to write.
+    this.#queue.push(partOfThisTrace(() => write(AbortSignal.timeout(writeTimeoutMs))));
     this.#writing ??= this.#drain();
   }
 

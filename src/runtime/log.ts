@@ -1,6 +1,7 @@
 import pino, { type DestinationStream, type Logger as PinoLogger } from 'pino';
 import { textStream } from './log-text.ts';
 import { redactText, redactValue } from './redact.ts';
+import { traceFields } from './tracing.ts';
 
 /** What is written with a message: plain values, and `err` for an error. */
 export type LogFields = Record<string, unknown>;
@@ -36,6 +37,8 @@ export function createLogger(options: LogOptions = {}): Logger {
         messageKey: 'message',
         timestamp: pino.stdTimeFunctions.isoTime,
         formatters: { level: (level) => ({ level }) },
+        // Which trace a line belongs to, where there is one.
+        mixin: () => traceFields(),
       },
       destination,
     ),

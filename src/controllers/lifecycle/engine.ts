@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { graceLeft, reads, type Verdict } from '../../api/conditions.ts';
 import { annotations, finalizer } from '../../api/names.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
@@ -111,7 +110,6 @@ class Run<O extends ManagedObject, N> {
   readonly #options: EngineOptions<O, N>;
   readonly #context: ReconcileContext;
   readonly #memory: Memory;
-  readonly #correlationID = randomUUID();
   readonly #random: number;
   #object: O;
   #seen: Seen = {};
@@ -153,7 +151,7 @@ class Run<O extends ManagedObject, N> {
       now: clock.now(),
       monotonic: clock.monotonic(),
       random: this.#random,
-      correlationID: this.#correlationID,
+      correlationID: this.#context.correlationID,
       settings,
       provider:
         ref === undefined
@@ -246,7 +244,6 @@ class Run<O extends ManagedObject, N> {
         this.#context.log.info('asked the vendor to make it', {
           name: step.intent.target.name,
           attempt: step.intent.attempt,
-          correlationID: step.intent.correlationID,
           outcome: created.kind,
           sentMs: Math.round(clock.monotonic() - this.#intentBegunAt),
         });
@@ -515,7 +512,7 @@ class Run<O extends ManagedObject, N> {
   }
 
   #call(priority: Call['priority']): Call {
-    return { signal: this.#context.signal, priority, correlationID: this.#correlationID };
+    return { signal: this.#context.signal, priority, correlationID: this.#context.correlationID };
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { graceLeft, reads } from '../../api/conditions.ts';
 import { annotations, finalizer } from '../../api/names.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
@@ -68,12 +67,11 @@ export class CollectionController {
   async reconcile(key: string, context: ReconcileContext): Promise<ReconcileResult | undefined> {
     let object = this.#options.informer.getByKey(key);
     if (object === undefined) return undefined;
-    const correlationID = randomUUID();
     const random = (this.#options.random ?? Math.random)();
     let seen: CollectionSeen = {};
     let ackedAt = 0;
     for (let count = 0; count < maxSteps; count++) {
-      const facts = this.#facts(object, seen, correlationID, random);
+      const facts = this.#facts(object, seen, context.correlationID, random);
       const step = decideCollection(facts);
       this.#options.onStep?.(step.do, object);
       switch (step.do) {

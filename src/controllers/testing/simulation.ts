@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { condition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
 import type { VMSnapshot } from '../../api/v1alpha1/vm-snapshot.ts';
@@ -269,6 +270,7 @@ class Simulation {
       try {
         const result = await engine.reconcile(key, {
           signal: new AbortController().signal,
+          correlationID: randomUUID(),
           log: silentLogger,
         });
         waitMs = result?.requeueAfterMs;

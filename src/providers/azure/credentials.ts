@@ -189,6 +189,7 @@ class IdentityClient implements LibraryClient {
       // The library would undo a compression in a place that this client does not have.
       headers: { ...request.headers.toJSON(), 'accept-encoding': 'identity' },
       ...(typeof request.body === 'string' ? { body: request.body } : {}),
+      operation: 'getToken',
       timeoutMs: Math.max(1, this.#options.timeoutMs - passedMs),
     });
     if (!result.ok) {

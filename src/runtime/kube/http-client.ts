@@ -1,4 +1,5 @@
 import { type Clock, sleep, systemClock } from '../clock.ts';
+import { inRequestSpan } from '../tracing.ts';
 import { readBody, readLines } from './body.ts';
 import type {
   CallOptions,
@@ -276,8 +277,21 @@ export class HttpKubeClient implements KubeClient {
     });
   }
 
-  /** One call with its retries. */
-  async #call<R>(call: Call): Promise<R> {
+  /** One call with its retries, a span of the trace that is active. */
+  #call<R>(call: Call): Promise<R> {
+    const resource = call.subresource ? `${call.resource.plural}/${call.subresource}` : call.resource.plural;
+    const attributes = {
+      'http.request.method': call.request.method,
+      'keyframe.kubernetes.object': call.what,
+    };
+    return inRequestSpan(
+      { name: `${call.verb} ${resource}`, attributes },
+      () => this.#attempts<R>(call),
+      () => ({}),
+    );
+  }
+
+  async #attempts<R>(call: Call): Promise<R> {
     const isRead = call.request.method === 'GET';
     let refreshed = false;
     for (let attempt = 1; ; attempt++) {
