@@ -13,6 +13,8 @@ export interface Glyphs {
   working: string;
   failed: string;
   ellipsis: string;
+  /** Before what is to be done. */
+  hint: string;
   /** Parts of a full cell, rising; the last is the full one. */
   cells: string[];
   empty: string;
@@ -25,6 +27,7 @@ export const unicodeGlyphs: Glyphs = {
   working: '◐',
   failed: '✗',
   ellipsis: '…',
+  hint: '→',
   cells: ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'],
   empty: '░',
   branches: { further: '├─ ', last: '└─ ', past: '│  ', none: '   ' },
@@ -35,6 +38,7 @@ export const plainGlyphs: Glyphs = {
   working: '~',
   failed: 'x',
   ellipsis: '>',
+  hint: '>',
   cells: ['#'],
   empty: '.',
   branches: { further: '|- ', last: '`- ', past: '|  ', none: '   ' },

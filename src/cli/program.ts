@@ -1,0 +1,60 @@
+/** Finds the command that is meant, runs it, and says how it ended. */
+import { type Command, commandHelp, helpOption, overview, type Surroundings } from './command.ts';
+import { status } from './commands/status.ts';
+import { exitCodes, explained, UsageError } from './failure.ts';
+import { readOptions } from './options.ts';
+import { tell } from './output.ts';
+import { harmless, painter } from './text.ts';
+
+export const commands: readonly Command[] = [status];
+
+/** Runs the plugin. Gives the exit code; throws nothing. */
+export async function runProgram(args: string[], surroundings: Surroundings): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
+    const meant = commands.find((command) => command.name === rest[0]);
+    surroundings.stdout.write(meant === undefined ? overview(commands) : commandHelp(meant));
+    return exitCodes.done;
+  }
+  const command = commands.find((candidate) => candidate.name === (name === '--version' ? 'version' : name));
+  try {
+    if (command === undefined) throw new UsageError(unknownCommand(name));
+    const { values, positionals } = readOptions(rest, { ...command.options, ...helpOption });
+    if (values.help) {
+      surroundings.stdout.write(commandHelp(command));
+      return exitCodes.done;
+    }
+    const [least, most] = command.argumentCount;
+    if (positionals.length < least || positionals.length > most)
+      throw new UsageError(
+        `${command.name} takes ${command.arguments === '' ? 'no arguments' : command.arguments}, not ${positionals.length === 0 ? 'nothing' : positionals.join(' ')}`,
+      );
+    return await command.run({ ...surroundings, values, args: positionals });
+  } catch (error) {
+    return ended(error, command, surroundings);
+  }
+}
+
+function unknownCommand(name: string): string {
+  const known = commands.map(({ name }) => name).join(', ');
+  return name.startsWith('-')
+    ? `${name}: options go behind the command, which is one of ${known}`
+    : `there is no command ${JSON.stringify(name)}, but ${known}`;
+}
+
+function ended(error: unknown, command: Command | undefined, surroundings: Surroundings): number {
+  const paint = painter(surroundings.stderr);
+  if (surroundings.interrupted.aborted) return exitCodes.interrupted;
+  if (error instanceof UsageError) {
+    tell(surroundings, `${paint('red', 'error:')} ${harmless(error.message)}`);
+    tell(
+      surroundings,
+      `kubectl keyframe ${command === undefined ? '' : `${command.name} `}--help explains it.`,
+    );
+    return exitCodes.usage;
+  }
+  const { message, advice } = explained(error);
+  tell(surroundings, `${paint('red', 'error:')} ${harmless(message)}`);
+  if (advice !== undefined) tell(surroundings, harmless(advice));
+  return exitCodes.failed;
+}
