@@ -250,7 +250,10 @@ class SubscriptionProvider implements AzureProvider {
       };
     const outcome = await this.listSnapshots(scope.collection, call);
     if (!succeeded(outcome)) return outcome;
-    const items = outcome.value.map(({ id, name, vmID: vm, createdAt, copyOf, vendorState }) => ({
+    // Azure lists by name; of what does not fit, the oldest is left out.
+    const at = ({ createdAt = '' }: Snapshot) => Date.parse(createdAt) || 0;
+    const newest = outcome.value.toSorted((one, other) => at(other) - at(one));
+    const items = newest.map(({ id, name, vmID: vm, createdAt, copyOf, vendorState }) => ({
       id,
       name,
       type: copyOf === undefined ? 'restorePoint' : 'copy',

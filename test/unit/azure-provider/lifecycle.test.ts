@@ -44,6 +44,32 @@ test('a VM is found by name and by id, whatever the case', async () => {
   expect(byID.uid).toMatch(/^[0-9a-f-]{36}$/);
 });
 
+test('an inventory of a collection has its points, newest first, as many as are asked for', async () => {
+  const { provider, azure, vmID } = bench;
+  const collection = bench.collection('local');
+  const older = await localPoint('p1');
+  azure.skip(3600);
+  const newer = await localPoint('p2');
+  const { items, truncated } = must(await provider.listInventory({ collection }, 2, read()));
+  expect(items).toMatchObject([
+    { id: newer, name: 'p2', vmID, type: 'restorePoint', state: 'Succeeded' },
+    { id: older, name: 'p1', vmID, type: 'restorePoint', state: 'Succeeded' },
+  ]);
+  expect(Date.parse(items[0]?.createdAt ?? '')).toBeGreaterThan(Date.parse(items[1]?.createdAt ?? ''));
+  expect(truncated).toBe(false);
+
+  const one = must(await provider.listInventory({ collection }, 1, read()));
+  expect(one).toEqual({ items: items.slice(0, 1), truncated: true });
+});
+
+test('an inventory of anything but a collection is refused', async () => {
+  const outcome = await bench.provider.listInventory({ storageDomain: 'nfs' }, 10, read());
+  expect(outcome).toMatchObject({
+    kind: 'Unsupported',
+    error: { message: expect.stringMatching(/collection/) },
+  });
+});
+
 test('a point is made, read, listed, copied, watched and removed', async () => {
   const { provider, azure } = bench;
   const id = await localPoint();
