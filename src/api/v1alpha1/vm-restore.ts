@@ -3,6 +3,7 @@ import { diskIDs, localRef, maxIDLength, Operation, StatusError, statusBase } fr
 import {
   duration,
   immutable,
+  integer,
   list,
   object,
   oneOf,
@@ -180,12 +181,29 @@ const VMRestoreSpec = object(
 const Step = object(
   {
     name: text(64, { description: 'What is done, in one CamelCase word.' }),
-    state: text(64, { description: 'Pending, Running, Done, Skipped or Failed.' }),
+    state: text(64, {
+      description:
+        'Pending (refused, and tried again), Requested (sent, or just about to be), Running (the vendor took it), Done or Failed.',
+    }),
     startedAt: optional(timestamp({ description: 'When it began.' })),
     finishedAt: optional(timestamp({ description: 'When it ended.' })),
     message: optional(text(1024, { description: 'What came of it, for people.' })),
   },
   { description: 'One step.' },
+);
+
+/** As `Operation`, where each step is a request of its own and only refused ones are made again. */
+const RestoreOperation = object(
+  {
+    ...Operation.properties,
+    kind: text(64, { description: 'The step that was done last, or is being done: see steps.' }),
+    attempts: optional(
+      integer(0, 1_000_000, {
+        description: 'Requests to the vendor that are settled, whatever came of them; each has a number.',
+      }),
+    ),
+  },
+  { description: 'The step in hand: all that a restart of the operator needs.' },
 );
 
 const VMRestoreStatus = object(
@@ -219,6 +237,11 @@ const VMRestoreStatus = object(
         {
           id: optional(text(maxIDLength, { description: "The vendor's id." })),
           name: text(256, { description: 'Its name.' }),
+          containerID: optional(
+            text(maxIDLength, {
+              description: 'As what the vendor addresses it with its snapshots: SPF goes by stamp and VM.',
+            }),
+          ),
         },
         { description: 'The VM of the snapshot.' },
       ),
@@ -242,8 +265,10 @@ const VMRestoreStatus = object(
       ),
     ),
     startedAt: optional(timestamp({ description: 'When the first attempt began.' })),
-    completionTime: optional(timestamp({ description: 'When it was verified.' })),
-    operation: optional(Operation),
+    completionTime: optional(
+      timestamp({ description: 'When it ended, well or not: nothing more is done for it then.' }),
+    ),
+    operation: optional(RestoreOperation),
     error: optional(StatusError),
   },
   {
