@@ -71,6 +71,17 @@ describe('requests', () => {
     expect(JSON.parse(server.requests[0]?.body ?? '')).toEqual({ metadata: { labels: { a: null } } });
   });
 
+  it('has a new object checked only, and strictly, when asked', async () => {
+    const { server, client } = await start((exchange) => exchange.json(201, widget('one')));
+    const metadata = { namespace: 'team', name: 'one' };
+    await client.create(widgets, { metadata }, { dryRun: true, fieldValidation: 'Strict' });
+    await client.create(widgets, { metadata });
+    expect(server.requests.map(({ query }) => String(query))).toEqual([
+      'dryRun=All&fieldValidation=Strict',
+      '',
+    ]);
+  });
+
   it('deletes with preconditions', async () => {
     const { server, client } = await start((exchange) => exchange.json(200, { kind: 'Status' }));
     await client.delete(widgets, one, { uid: 'u', resourceVersion: '7', propagationPolicy: 'Background' });

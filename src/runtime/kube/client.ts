@@ -50,6 +50,14 @@ export interface WatchOptions extends CallOptions, Selection {
   onOpen?: (() => void) | undefined;
 }
 
+/** What a POST asks for. */
+export interface CreateOptions extends CallOptions {
+  /** Everything is checked, and nothing is kept. */
+  dryRun?: boolean | undefined;
+  /** `Strict` refuses fields that the kind does not have; else they are dropped. */
+  fieldValidation?: 'Strict' | undefined;
+}
+
 /** What a DELETE asks for. */
 export interface DeleteOptions extends CallOptions {
   /** Preconditions: refused with 409 when the object is another one, or has changed. */
@@ -73,7 +81,11 @@ export interface KubeClient {
     resource: ResourceType,
     options?: CallOptions & Selection,
   ): Promise<ObjectList<T>>;
-  create<T extends KubeObject>(resource: ResourceType, object: NewObject, options?: CallOptions): Promise<T>;
+  create<T extends KubeObject>(
+    resource: ResourceType,
+    object: NewObject,
+    options?: CreateOptions,
+  ): Promise<T>;
   /** JSON merge patch of the object. Put metadata.resourceVersion into the patch to lock it. */
   mergePatch<T extends KubeObject>(
     resource: ResourceType,

@@ -3,6 +3,7 @@ import { inRequestSpan } from '../tracing.ts';
 import { readBody, readLines } from './body.ts';
 import type {
   CallOptions,
+  CreateOptions,
   DeleteOptions,
   KubeClient,
   KubeClientOptions,
@@ -131,16 +132,20 @@ export class HttpKubeClient implements KubeClient {
   create<T extends KubeObject>(
     resource: ResourceType,
     object: NewObject,
-    options: CallOptions = {},
+    options: CreateOptions = {},
   ): Promise<T> {
     const { namespace, name } = object.metadata;
+    const query = queryString({
+      dryRun: options.dryRun ? 'All' : undefined,
+      fieldValidation: options.fieldValidation,
+    });
     return this.#call({
       verb: 'create',
       resource,
       what: describe(resource, { namespace, name }),
       request: {
         method: 'POST',
-        path: collectionPath(resource, namespace),
+        path: collectionPath(resource, namespace) + query,
         contentType: 'application/json',
         body: JSON.stringify({ apiVersion: apiVersionOf(resource), kind: resource.kind, ...object }),
       },
