@@ -13,6 +13,8 @@ const sometime = fc.option(
 
 const lives: fc.Arbitrary<Life> = fc.record({
   seed: fc.integer(),
+  vendor: fc.constantFrom('azure' as const, 'ovirt' as const),
+  freeze: fc.boolean(),
   far: fc.boolean(),
   require: fc.boolean(),
   refuse: some(0.2, 0.5),

@@ -32,13 +32,13 @@ export function thawFirst<O extends ManagedObject, N>(
     const leftMs = step.do === 'Finish' ? frozenForMs(it, step) : 0;
     if (step.do === 'Finish' && leftMs > 0) {
       const requeueAfterMs = Math.min(step.requeueAfterMs ?? leftMs, leftMs);
-      return { ...note(it, step, 'frozenAt'), requeueAfterMs };
+      return { ...note(it, intent, step, 'frozenAt'), requeueAfterMs };
     }
     const { provider } = facts;
     const connected = 'provider' in provider && provider.provider !== undefined;
     return connected ? { do: 'Thaw', vmID } : step;
   }
-  if (isOver(thawed)) return step.do === 'Finish' ? note(it, step, 'thawedAt') : step;
+  if (isOver(thawed)) return step.do === 'Finish' ? note(it, intent, step, 'thawedAt') : step;
   if (step.do !== 'Finish') {
     // Who lets it go by annotation has been told what is left, and is told this too.
     const abandoned = step.do === 'Release' && step.event?.reason === 'Abandoned';
@@ -84,14 +84,30 @@ function frozenForMs<O extends ManagedObject, N>(it: Case<O, N>, step: Finish): 
   return frozenAt === undefined ? 0 : Date.parse(frozenAt) + longestFreezeMs - it.facts.now;
 }
 
-/** Where the attempt goes on, what was done to the guest is recorded: how long it is frozen, and that it is thawed. */
+/**
+ * While the attempt goes on, what was done to the guest is recorded: how long it is frozen, and that it is thawed.
+ * With the attempt's end it is of no use any more, and would be taken for the next one's.
+ */
 function note<O extends ManagedObject, N>(
   it: Case<O, N>,
+  intent: Intent<SnapshotTarget>,
   step: Finish,
   what: 'frozenAt' | 'thawedAt',
 ): Finish {
-  const operation = step.record?.operation === undefined ? it.recorded.operation : step.record.operation;
-  if (operation === null || operation === undefined) return step;
-  const at = operation[what] ?? timestamp(it.facts.now);
-  return { ...step, record: { ...step.record, operation: { ...operation, [what]: at } } };
+  const { recorded, facts } = it;
+  const operation = step.record?.operation === undefined ? recorded.operation : step.record.operation;
+  if (operation === null || step.record?.completedAt !== undefined) return step;
+  const { frozenAt, thawedAt, ...rest } = operation ?? {
+    kind: 'Create',
+    startedAt: intent.startedAt,
+    attempts: 0,
+  };
+  if ((rest.attempts ?? 0) >= intent.attempt)
+    return operation === undefined ? step : { ...step, record: { ...step.record, operation: rest } };
+  const known = {
+    ...(frozenAt === undefined ? {} : { frozenAt }),
+    ...(thawedAt === undefined ? {} : { thawedAt }),
+  };
+  const noted = { ...rest, ...known, [what]: known[what] ?? timestamp(facts.now) };
+  return { ...step, record: { ...step.record, operation: noted } };
 }

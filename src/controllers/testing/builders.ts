@@ -7,7 +7,7 @@ import type { AzureProvider, Collection } from '../../providers/azure/azure-prov
 import { collectionID, pointID, vmID } from '../../providers/azure/ids.ts';
 import { azureCapabilities } from '../../providers/azure/provider.ts';
 import type { Done, Failure, VendorError } from '../../providers/outcome.ts';
-import type { Snapshot, SnapshotTarget, VM } from '../../providers/provider.ts';
+import type { Capabilities, Snapshot, SnapshotTarget, VM, VMOperator } from '../../providers/provider.ts';
 import { formatIntent, type Intent, markedName } from '../intent.ts';
 import type { CommonNeighbours, Facts } from '../lifecycle/facts.ts';
 import type { CopyNeighbours } from '../restorepointcopy/policy.ts';
@@ -76,6 +76,91 @@ export function aVM(change: Partial<VM> = {}): VM {
       { id: `${vmA}/os`, name: 'os', osDisk: true, sizeBytes: 30 },
       { id: `${vmA}/data`, name: 'data', osDisk: false, sizeBytes: 70 },
     ],
+    ...change,
+  };
+}
+
+export const engineID = 'ovirt:engine.example/ovirt-engine';
+export const engineVMID = 'aaaaaaaa-1111-4000-8000-000000000001';
+
+/** All that an engine can. */
+export const engineCapabilities: Capabilities = {
+  ...azureCapabilities,
+  noun: 'snapshot',
+  memory: true,
+  displayName: 'oVirt snapshots have no name beside their description',
+  description: true,
+  disks: { include: true, exclude: true, configurationOnly: true },
+  quiesces: true,
+  freeze: true,
+  freezesCinder: false,
+  imageIDs: true,
+  configuration: true,
+  collections: 'oVirt has no restore point collections',
+};
+
+/** As `aProvider`, of an oVirt engine. */
+export function aVMOperator(change: Partial<VMOperator> = {}): VMOperator {
+  return {
+    vendor: 'ovirt',
+    endpointID: engineID,
+    requestTimeoutMs: 30_000,
+    settleMs: 120_000,
+    capabilities: engineCapabilities,
+    attemptToken: (_target, id) => `events ${id}`,
+    ...change,
+  } as VMOperator;
+}
+
+/** A running VM of an engine with two ordinary disks. */
+export function engineVM(change: Partial<VM> = {}): VM {
+  return {
+    id: engineVMID,
+    name: 'vm-a',
+    uid: engineVMID,
+    containerID: engineVMID,
+    location: '',
+    resourceGroup: '',
+    power: 'On',
+    vendorState: 'up',
+    disks: [
+      { id: 'disk-os', name: 'os', osDisk: true, sizeBytes: 30 },
+      { id: 'disk-data', name: 'data', osDisk: false, sizeBytes: 70 },
+    ],
+    ...change,
+  };
+}
+
+/** A finished snapshot of that VM, of attempt 1. */
+export function vmHeldSnapshot(change: Partial<Snapshot> = {}): Snapshot {
+  return {
+    id: 'snapshot-1',
+    name: markedName({ cluster, uid, attempt: 1 }),
+    containerID: engineVMID,
+    state: 'Succeeded',
+    vendorState: 'ok',
+    createdAt: ago(5 * minutes),
+    vmID: engineVMID,
+    source: {},
+    disks: [{ name: 'os', osDisk: true, snapshotID: 'image-1' }],
+    excludedDiskIDs: [],
+    ...change,
+  };
+}
+
+/** The target of attempt 1 for it. */
+export function vmHeldTarget(change: Partial<SnapshotTarget> = {}): SnapshotTarget {
+  return {
+    containerID: engineVMID,
+    name: markedName({ cluster, uid, attempt: 1 }),
+    location: '',
+    exclusive: true,
+    quiesces: true,
+    power: 'On',
+    memory: false,
+    vmID: engineVMID,
+    vmName: 'vm-a',
+    vmUID: engineVMID,
     ...change,
   };
 }

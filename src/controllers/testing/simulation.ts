@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { condition } from '../../api/conditions.ts';
 import { annotations } from '../../api/names.ts';
 import type { VMSnapshot } from '../../api/v1alpha1/vm-snapshot.ts';
-import type { AzureProvider } from '../../providers/azure/azure-provider.ts';
-import type { Snapshot } from '../../providers/provider.ts';
+import type { AnyProvider } from '../../providers/any-provider.ts';
+import type { WriteCall } from '../../providers/outcome.ts';
+import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
 import { Informer } from '../../runtime/informer.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { ApiError, isNotFound, TransportError } from '../../runtime/kube/errors.ts';
@@ -33,13 +34,18 @@ import {
   otherUID,
   settings,
   snapshotNeighbours,
+  vmHeldSnapshot,
 } from './builders.ts';
+import { ModelEngine } from './model-engine.ts';
 import { type Gate, ModelVendor, type VendorFaults } from './model-vendor.ts';
 
 /** What happens to one object in one simulated life. Probabilities from 0 to 1. */
 export interface Life extends VendorFaults {
   seed: number;
-  /** The restore point is taken directly in another region, and replicates. */
+  vendor: 'azure' | 'ovirt';
+  /** oVirt: the guest is frozen and thawed by calls of our own. */
+  freeze: boolean;
+  /** Azure: the restore point is taken directly in another region, and replicates. */
   far: boolean;
   /** The achieved consistency must be Application. */
   require: boolean;
@@ -63,6 +69,8 @@ export interface Life extends VendorFaults {
 }
 
 export const noFaults: Omit<Life, 'seed'> = {
+  vendor: 'azure',
+  freeze: false,
   far: false,
   require: false,
   refuse: 0,
@@ -126,7 +134,7 @@ class Simulation {
   readonly #clock = new FakeClock(now);
   readonly #random: () => number;
   readonly #kube = new FakeKubeClient();
-  readonly #vendor: ModelVendor;
+  readonly #vendor: ModelVendor | ModelEngine;
   readonly #wrongs: string[] = [];
   readonly #history: string[] = [];
   #processes: Process[] = [];
@@ -149,7 +157,16 @@ class Simulation {
     for (const name of Object.keys(faults) as (keyof VendorFaults)[]) {
       Object.defineProperty(faults, name, { get: () => (this.#calm ? 0 : life[name]) });
     }
-    this.#vendor = new ModelVendor(this.#clock, this.#random, faults, [stranger]);
+    this.#vendor =
+      life.vendor === 'azure'
+        ? new ModelVendor(this.#clock, this.#random, faults, [stranger])
+        : new ModelEngine(
+            this.#clock,
+            this.#random,
+            faults,
+            [vmHeldSnapshot({ id: 'stranger', name: stranger.name, createdAt: '2025-01-01T00:00:00Z' })],
+            life.freeze,
+          );
   }
 
   async play(): Promise<Ending> {
@@ -179,7 +196,13 @@ class Simulation {
     return {
       object: await this.#stored(),
       present: this.#vendor.present(),
-      wrongs: [...this.#wrongs, ...this.#vendor.wrongs],
+      wrongs: [
+        ...this.#wrongs,
+        ...this.#vendor.wrongs,
+        ...('frozenAt' in this.#vendor && this.#vendor.frozenAt !== undefined
+          ? ['the guest was left frozen']
+          : []),
+      ],
       sent: this.#vendor.sent.map(({ name }) => name),
       kubernetesWrites: this.#kube.writes.length - 2,
       vendorReads: this.#vendor.reads,
@@ -192,7 +215,17 @@ class Simulation {
   }
 
   #object(): VMSnapshot {
-    const { far, require } = this.#life;
+    const { far, require, vendor, freeze } = this.#life;
+    if (vendor === 'ovirt')
+      return aSnapshot({
+        metadata: { creationTimestamp: new Date(now).toISOString(), annotations: {} },
+        spec: {
+          source: { vm: { name: 'vm-a' } },
+          deadline: '30m',
+          startDeadline: '1h',
+          ovirt: freeze ? { freeze: 'Always' } : {},
+        },
+      });
     return aSnapshot({
       metadata: { creationTimestamp: new Date(now).toISOString(), annotations: {} },
       spec: {
@@ -368,7 +401,7 @@ class Simulation {
     if (point?.state !== 'Succeeded') this.#wrongs.push(`readyToUse, but the point is ${point?.state}`);
     if (point?.replication?.some((disk) => disk.state !== 'Succeeded'))
       this.#wrongs.push('readyToUse before all data has arrived');
-    if (this.#life.require && point?.consistency !== 'Application')
+    if (this.#life.vendor === 'azure' && this.#life.require && point?.consistency !== 'Application')
       this.#wrongs.push('readyToUse in spite of a consistency that falls short');
   }
 
@@ -446,9 +479,9 @@ class Simulation {
 
   #state(process: Process): ProviderState {
     const vendor = this.#vendor.provider(process.gate);
-    const provider: AzureProvider = {
+    const provider: AnyProvider = {
       ...vendor,
-      createSnapshot: (target, call) => {
+      createSnapshot: (target: SnapshotTarget, call: WriteCall) => {
         if (call.sendBefore === undefined || call.sendBefore > process.wroteAt + sendWindowMs)
           this.#wrongs.push('the window of a request is open for too long');
         return vendor.createSnapshot(target, call);

@@ -1,0 +1,365 @@
+import { describe } from 'vitest';
+import type { VMSnapshotStatus } from '../../api/v1alpha1/vm-snapshot.ts';
+import type { Failure } from '../../providers/outcome.ts';
+import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
+import { markedName } from '../intent.ts';
+import {
+  ago,
+  anIntent,
+  aSnapshot,
+  aVMOperator,
+  cluster,
+  correlationID,
+  done,
+  engineID,
+  engineVMID,
+  minutes,
+  notFound,
+  now,
+  otherUID,
+  ready,
+  type SnapshotFacts,
+  snapshotFacts,
+  unavailable,
+  vmHeldSnapshot,
+  vmHeldTarget,
+} from '../testing/builders.ts';
+import { decisionTable, nothing, says } from '../testing/decision-table.ts';
+import type { Seen } from './facts.ts';
+
+/** Snapshots whose ids are given again, and of whose making the vendor keeps a record (oVirt, SPF). */
+
+const token = `events ${correlationID}`;
+const ref = { id: 'snapshot-1', containerID: engineVMID };
+const failedForGood: Failure = {
+  kind: 'Failed',
+  transient: false,
+  error: { code: '69', message: 'no space' },
+};
+const denied: Failure = { kind: 'Denied', cause: 'Permission', error: { code: '403', message: '' } };
+const empty: Seen['lookUp'] = { outcome: done([]), fresh: true };
+const listed = (...snapshots: Snapshot[]): Seen['lookUp'] => ({ outcome: done(snapshots), fresh: true });
+const stranger = vmHeldSnapshot({ name: 'before the upgrade' });
+const operation = (state: 'Running' | 'Succeeded' | 'Failed' | 'None', failure?: Failure) =>
+  done({ state, ...(failure === undefined ? {} : { failure }) });
+
+interface Situation {
+  seen?: Seen;
+  status?: VMSnapshotStatus;
+  target?: Partial<SnapshotTarget>;
+  unknown?: SnapshotFacts['unknown'];
+  deleted?: boolean;
+}
+
+/** An attempt that was begun on an engine. */
+function begun({ seen = {}, status = {}, target = {}, unknown, deleted }: Situation): SnapshotFacts {
+  const object = aSnapshot({
+    spec: { source: { vm: { name: 'vm-a' } } },
+    intent: anIntent({ endpointID: engineID, target: vmHeldTarget(target) }),
+    status: { observedGeneration: 1, endpointID: engineID, ...status },
+    ...(deleted === true ? { metadata: { deletionTimestamp: ago(minutes) } } : {}),
+  });
+  return snapshotFacts({
+    object,
+    provider: { state: 'Ready', provider: aVMOperator() },
+    seen,
+    unknown,
+  });
+}
+
+const creating: VMSnapshotStatus = {
+  provisioningState: 'Creating',
+  snapshotID: 'snapshot-1',
+  snapshotName: markedName({ cluster, uid: aSnapshot().metadata.uid, attempt: 1 }),
+  vm: { id: engineVMID, name: 'vm-a' },
+  operation: { kind: 'Create', startedAt: ago(5 * minutes), attempts: 0, token },
+  conditions: [ready('False', 'Provisioning')],
+};
+const following = (seen: Seen) => begun({ status: creating, seen });
+
+describe('a snapshot that the engine calls finished', () => {
+  const finished = { snapshot: done(vmHeldSnapshot()) };
+  decisionTable([
+    ['is held against the events of its attempt', following(finished), { do: 'ReadOperation', token }],
+    [
+      'is ready where they say so',
+      following({ ...finished, operation: operation('Succeeded') }),
+      says('Available'),
+    ],
+    [
+      'is ready where they are not kept any more',
+      following({ ...finished, operation: operation('None') }),
+      says('Available'),
+    ],
+    ['is ready where they may not be read', following({ ...finished, operation: denied }), says('Available')],
+    [
+      'is waited for while they cannot be read',
+      following({ ...finished, operation: unavailable }),
+      says('ProviderUnavailable'),
+    ],
+    [
+      'is waited for while the engine is at work on it',
+      following({ ...finished, operation: operation('Running') }),
+      says('Provisioning'),
+    ],
+    [
+      'is what a failed creation left behind where they say that it failed, and is removed',
+      following({ ...finished, operation: operation('Failed', failedForGood) }),
+      { do: 'Remove', ref },
+    ],
+    [
+      'and then says why it failed',
+      following({
+        ...finished,
+        operation: operation('Failed', failedForGood),
+        removed: { id: 'snapshot-1', outcome: done({}) },
+      }),
+      says('CreationFailed', { record: { provisioningState: 'Failed' } }),
+    ],
+    [
+      'is waited for while it is locked',
+      following({ snapshot: done(vmHeldSnapshot({ state: 'Locked' })) }),
+      says('Provisioning'),
+    ],
+  ]);
+});
+
+describe('an id that was given again', () => {
+  const other = { snapshot: done(stranger) };
+  const again = { snapshot: notFound('Object') };
+  decisionTable([
+    [
+      'to another snapshot proves nothing of ours: the events are asked',
+      following(other),
+      { do: 'ReadOperation', token },
+    ],
+    [
+      'to the active entry is a creation that failed: the events are asked',
+      following(again),
+      { do: 'ReadOperation', token },
+    ],
+    [
+      'is looked for under its mark',
+      following({ ...other, operation: operation('Failed', failedForGood) }),
+      { do: 'LookUp', fresh: true },
+    ],
+    [
+      'is never removed, and what the events say is waited out',
+      following({ ...other, operation: operation('Failed', failedForGood), lookUp: listed(stranger) }),
+      says('ProgressingWithRetry'),
+    ],
+  ]);
+});
+
+describe('an attempt whose outcome nobody recorded', () => {
+  const long = { since: 0, firstEmptyLookUp: 10, lastEmptyLookUp: 900_000 };
+  const unknown = (seen: Seen, known: SnapshotFacts['unknown'] = long) => begun({ seen, unknown: known });
+  decisionTable([
+    ['is looked for', unknown({}), { do: 'LookUp', fresh: true }],
+    ['is asked of the events, too', unknown({ lookUp: empty }), { do: 'ReadOperation', token }],
+    [
+      'is not made anew while the engine is at work',
+      unknown({ lookUp: empty, operation: operation('Running') }),
+      says('ProgressingWithRetry'),
+    ],
+    [
+      'is not made anew while the events cannot be read',
+      unknown({ lookUp: empty, operation: unavailable }),
+      says('ProviderUnavailable'),
+    ],
+    [
+      'made nothing where neither list nor events have it, for long enough',
+      unknown({ lookUp: empty, operation: operation('None') }),
+      says('ProgressingWithRetry', { settled: true }),
+    ],
+    [
+      'made nothing by the list alone, where the events may not be read',
+      unknown({ lookUp: empty, operation: denied }),
+      says('ProgressingWithRetry', { settled: true }),
+    ],
+    [
+      'failed where the events say so',
+      unknown({ lookUp: empty, operation: operation('Failed', failedForGood) }),
+      says('CreationFailed'),
+    ],
+    [
+      'is waited out before',
+      unknown({ lookUp: empty, operation: operation('None') }, undefined),
+      says('ProgressingWithRetry'),
+    ],
+  ]);
+});
+
+describe('what was ready', () => {
+  const available: VMSnapshotStatus = {
+    ...creating,
+    provisioningState: 'Succeeded',
+    readyToUse: true,
+    creationTime: ago(5 * minutes),
+    completionTime: ago(4 * minutes),
+    operation: undefined as never,
+    conditions: [ready('True', 'Available')],
+  };
+  const due = (seen: Seen) => ({ ...begun({ status: available, seen }), driftDueMs: 0 });
+  decisionTable([
+    ['stays so while it is there', due({ lookUp: listed(vmHeldSnapshot()) }), { ...nothing, looked: true }],
+    [
+      'stays so while the engine is at work on it',
+      due({ lookUp: listed(vmHeldSnapshot({ state: 'Locked' })) }),
+      { ...nothing, looked: true },
+    ],
+    [
+      'is missing where its id is another snapshot’s now',
+      due({ lookUp: listed(stranger) }),
+      says('SnapshotMissing', { record: { readyToUse: false } }),
+    ],
+    [
+      'is missing where its id bears another object’s mark',
+      due({ lookUp: listed(vmHeldSnapshot({ name: markedName({ cluster, uid: otherUID, attempt: 1 }) })) }),
+      says('SnapshotMissing'),
+    ],
+  ]);
+});
+
+describe('a removal', () => {
+  const going = (seen: Seen, status: VMSnapshotStatus = {}) =>
+    begun({ deleted: true, seen, status: { ...creating, completionTime: ago(minutes), ...status } });
+  const removing = (change: Partial<NonNullable<VMSnapshotStatus['operation']>> = {}): VMSnapshotStatus => ({
+    provisioningState: 'Deleting',
+    operation: { kind: 'Delete', token: 'events d', startedAt: ago(10 * minutes), attempts: 1, ...change },
+  });
+  const there = { lookUp: listed(vmHeldSnapshot()) };
+  const merging = { lookUp: listed(vmHeldSnapshot({ state: 'Locked' })) };
+  const accepted: Seen['removed'] = {
+    id: 'snapshot-1',
+    outcome: { kind: 'Pending', value: { token: 'events d' } },
+  };
+  decisionTable([
+    ['takes the VM’s lane', going(there), { do: 'Remove', ref, lane: `${engineID} ${engineVMID}` }],
+    ['waits while the snapshot is locked', going(merging), says('Deleting')],
+    [
+      'remembers how to ask what becomes of it',
+      going({ ...there, removed: accepted }),
+      says('Deleting', { record: { operation: { kind: 'Delete', token: 'events d' } } }),
+    ],
+    [
+      'that is not seen to end is asked of the events',
+      going(there, removing()),
+      { do: 'ReadOperation', token: 'events d' },
+    ],
+    [
+      'that is under way is waited for',
+      going({ ...there, operation: operation('Running') }, removing()),
+      says('Deleting'),
+    ],
+    [
+      'that failed says what the engine said, and is tried again later',
+      going({ ...there, operation: operation('Failed', failedForGood) }, removing()),
+      says('DeletionBlocked', {
+        record: { operation: { nextAttemptAt: new Date(now + 300_000).toISOString().replace('.000Z', 'Z') } },
+      }),
+    ],
+    [
+      'that failed is not tried again before that',
+      going(
+        { ...there, operation: operation('Failed', failedForGood) },
+        removing({ nextAttemptAt: ago(-minutes) }),
+      ),
+      says('DeletionBlocked'),
+    ],
+    [
+      'that failed is tried again then',
+      going({ ...there, operation: operation('Failed', failedForGood) }, removing({ nextAttemptAt: ago(1) })),
+      { do: 'Remove' },
+    ],
+    [
+      'of which no record is left is asked for again',
+      going({ ...there, operation: operation('None') }, removing()),
+      { do: 'Remove' },
+    ],
+    [
+      'leaves what bears another mark, whatever its id',
+      going({ lookUp: listed(stranger) }),
+      { do: 'Release' },
+    ],
+  ]);
+});
+
+describe('a guest that is to be frozen', () => {
+  const frozen = { freeze: true };
+  const fresh = (seen: Seen) =>
+    begun({ target: frozen, seen: { intentWritten: true, lookUp: empty, ...seen } });
+  const accepted = {
+    kind: 'Pending',
+    value: { snapshot: vmHeldSnapshot({ state: 'Locked' }), token },
+  } as const;
+  const made = (seen: Seen, change: Partial<NonNullable<VMSnapshotStatus['operation']>> = {}) =>
+    begun({
+      target: frozen,
+      seen,
+      status: {
+        ...creating,
+        operation: { kind: 'Create', token, attempts: 0, frozenAt: ago(30_000), ...change },
+      },
+    });
+  const locked = { snapshot: done(vmHeldSnapshot({ state: 'Locked' })) };
+  const finished = { snapshot: done(vmHeldSnapshot()), operation: operation('Succeeded') };
+  const vmID = engineVMID;
+  decisionTable([
+    ['is frozen after the intent is written', fresh({}), { do: 'Freeze', vmID }],
+    ['is frozen before the snapshot is asked for', fresh({ frozen: done(undefined) }), { do: 'Create' }],
+    [
+      'stays frozen while the snapshot is being made',
+      fresh({ frozen: done(undefined), created: accepted }),
+      says('Provisioning', { record: { operation: { frozenAt: ago(0) } } }),
+    ],
+    [
+      'stays frozen no longer than two minutes',
+      made(locked, { frozenAt: ago(3 * minutes) }),
+      { do: 'Thaw', vmID },
+    ],
+    ['stays frozen for less than that', made(locked), says('Provisioning')],
+    ['is thawed before the snapshot is called ready', made(finished), { do: 'Thaw', vmID }],
+    [
+      'lets the snapshot be ready once it is thawed',
+      made({ ...finished, thawed: done(undefined) }),
+      says('Available'),
+    ],
+    [
+      'holds that up while it cannot be thawed',
+      made({ ...finished, thawed: unavailable }),
+      says('WaitingForQuiesce'),
+    ],
+    [
+      'is thawed where the snapshot was refused',
+      fresh({ frozen: done(undefined), created: denied }),
+      { do: 'Thaw', vmID },
+    ],
+    [
+      'is thawed where the freeze may have had its effect',
+      fresh({ frozen: { kind: 'Unknown', error: { code: 'ECONNRESET', message: '' } } }),
+      { do: 'Thaw', vmID },
+    ],
+    [
+      'is thawed by whoever finds the intent of a process that died',
+      begun({ target: frozen, seen: { lookUp: empty, operation: operation('None') } }),
+      { do: 'Thaw', vmID },
+    ],
+    [
+      'is thawed before the object goes',
+      begun({
+        target: frozen,
+        deleted: true,
+        seen: { lookUp: empty },
+        unknown: { since: 0, firstEmptyLookUp: 10, lastEmptyLookUp: 900_000 },
+      }),
+      { do: 'Thaw', vmID },
+    ],
+    [
+      'is thawed once',
+      made(locked, { frozenAt: ago(3 * minutes), thawedAt: ago(minutes) }),
+      says('Provisioning'),
+    ],
+    ['that is gone needs no thaw', made({ ...finished, thawed: notFound('Object') }), says('Available')],
+  ]);
+});
