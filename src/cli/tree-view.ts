@@ -90,6 +90,22 @@ export function treeLines(tree: Tree, look: TreeLook): string[] {
   ]);
 }
 
+/** Draws one object alone, with all of its message. */
+export function objectLines(object: AnyObject, look: Look & { now: number }): string[] {
+  const whole = { ...look, wide: false, namespaces: false, messageLines: Number.POSITIVE_INFINITY };
+  const row: Row = {
+    ...standing(object, look),
+    branch: '',
+    below: '  ',
+    percent: undefined,
+    details: detailsOf({ object, children: [] }, look.now)
+      .filter((part) => part !== undefined)
+      .join(', '),
+    notes: messageNotes(object, whole),
+  };
+  return rowLines(row, widthsOf([row], look.columns), whole);
+}
+
 function vmRows(vm: VMNode, look: TreeLook): Row[] {
   const told = [vm.providers.length === 0 ? '' : `by ${vm.providers.join(', ')}`, vm.location ?? ''];
   const head: Row = {

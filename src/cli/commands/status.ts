@@ -5,6 +5,7 @@ import type { KubeObject } from '../../runtime/kube/types.ts';
 import { type Cluster, connect } from '../cluster.ts';
 import { type Call, command, connectionOptions, namespaceOption, type Surroundings } from '../command.ts';
 import { exitCodes, UsageError } from '../failure.ts';
+import { pause } from '../follow.ts';
 import { type Gathered, gather } from '../gather.ts';
 import { ChangeLog } from '../lines.ts';
 import { type AnyObject, stateOf } from '../objects.ts';
@@ -183,7 +184,7 @@ async function onScreen(
         all.length <= rows ? all : [...head, '', ...linesOf(byAttention(shown()), question, call)];
       const more = `${glyphs.ellipsis} ${counted(lines.length - rows + 1, 'more line')}; name a VM to see less`;
       screen.draw(lines.length <= rows ? lines : [...lines.slice(0, rows - 1), paint('dim', more)]);
-    } while (await pause(interrupted));
+    } while (await goOn(interrupted));
   } finally {
     close();
     stdout.off('resize', resized);
@@ -224,16 +225,12 @@ async function inLines(call: Surroundings, shown: () => Tree): Promise<void> {
     const tree = shown();
     const objects = [...tree.providers, ...nodesOf(tree).map(({ object }) => object)];
     say(call, changes.next(objects, Date.now()));
-  } while (await pause(call.interrupted));
+  } while (await goOn(call.interrupted));
 }
 
 /** Waits until the next drawing is due; false when it is to end. */
-async function pause(interrupted: AbortSignal): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, drawEveryMs);
-  interrupted.addEventListener('abort', () => resolve(), { once: true });
-  if (!interrupted.aborted) await promise;
-  clearTimeout(timer);
+async function goOn(interrupted: AbortSignal): Promise<boolean> {
+  await pause(drawEveryMs, interrupted);
   return !interrupted.aborted;
 }
 
