@@ -227,6 +227,8 @@ async function build(
       '-buildvcs=false',
       '-ldflags',
       origin.ldflags,
+      '-tags',
+      origin.tags.join(','),
       '-o',
       temporary,
       origin.package,

@@ -13,14 +13,16 @@ export type ProgramName =
   | 'kubelet'
   | 'kubectl'
   | 'helm'
-  | 'gitops-reader';
+  | 'gitops-reader'
+  | 'promtool';
 
 /** A Go module of this project from which programs are built; a change to it has only those built anew. */
-export type ToolsName = 'controlplane' | 'gitops';
+export type ToolsName = 'controlplane' | 'gitops' | 'prometheus';
 
 export const toolsModules: Record<ToolsName, { folder: string; firstBuild: string }> = {
   controlplane: { folder: 'tools', firstBuild: '5 to 10 minutes' },
   gitops: { folder: '../gitops/reader', firstBuild: 'up to 2 minutes' },
+  prometheus: { folder: '../prometheus/promtool', firstBuild: '1 to 4 minutes' },
 };
 
 interface Program {
@@ -29,6 +31,8 @@ interface Program {
   /** The Go package to build, and the module whose version it bears; a program of our own bears none. */
   package: string;
   module?: string;
+  /** Build tags, to leave out what is not wanted. */
+  tags?: string[];
   /** The variables that the linker sets to the version; without them a program calls itself v0.0.0-master. */
   stamp: 'kubernetes' | 'helm' | 'none';
   /** Whether the envtest releases of controller-tools carry it. */
@@ -62,6 +66,16 @@ export const programs: Record<ProgramName, Program> = {
     installed: { versionArgs: ['version', '--short'], atLeast: 'v3.14.0' },
   },
   'gitops-reader': { tools: 'gitops', package: '.', stamp: 'none', released: false },
+  promtool: {
+    tools: 'prometheus',
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    module: 'github.com/prometheus/prometheus',
+    // Rules need no service discovery, and its clouds' libraries are a third of the build.
+    tags: ['remove_all_sd'],
+    stamp: 'none',
+    released: false,
+    installed: { versionArgs: ['--version'], atLeast: 'v3.0.0' },
+  },
 };
 
 function kubernetesProgram(name: string, released: boolean): Program {
@@ -162,7 +176,15 @@ export type Origin = { label: string } & (
   | { kind: 'file'; path: string }
   | { kind: 'installed'; command: string; versionArgs: string[]; atLeast: string }
   | { kind: 'download'; url: string; sha512: string; folder: string; path: string }
-  | { kind: 'build'; package: string; version: string; ldflags: string; folder: string; path: string }
+  | {
+      kind: 'build';
+      package: string;
+      version: string;
+      ldflags: string;
+      tags: string[];
+      folder: string;
+      path: string;
+    }
 );
 
 export interface Machine {
@@ -185,7 +207,7 @@ export function cacheRoot({ environment, home, platform }: Machine): string {
  */
 export function origins(name: ProgramName, tools: Tools, machine: Machine): Origin[] {
   const { environment } = machine;
-  const { package: goPackage, module, released, installed } = programs[name];
+  const { package: goPackage, module, released, installed, tags = [] } = programs[name];
   const platform = `${machine.platform}-${machine.arch === 'x64' ? 'amd64' : machine.arch}`;
   const root = cacheRoot(machine);
   const built = join(root, `${tools.versions['k8s.io/kubernetes'] ?? tools.name}-${platform}-${tools.hash}`);
@@ -215,6 +237,7 @@ export function origins(name: ProgramName, tools: Tools, machine: Machine): Orig
     package: goPackage,
     version,
     ldflags: linkerFlags(name, version),
+    tags,
     folder: built,
     path: join(built, name),
   });

@@ -15,8 +15,8 @@ const text = (file: string) =>
   readFileSync(new URL(`../../controlplane/tools/${file}`, import.meta.url), 'utf8');
 const tools = readTools('controlplane', text('go.mod'), text('go.sum'));
 const linux: Machine = { environment: {}, home: '/home/u', platform: 'linux', arch: 'x64' };
-const labels = (name: ProgramName, machine: Machine) =>
-  origins(name, tools, machine).map(({ label }) => label);
+const labels = (name: ProgramName, machine: Machine, module = tools) =>
+  origins(name, module, machine).map(({ label }) => label);
 
 describe('where a program comes from', () => {
   const everywhere = { ...linux, environment: { TEST_ASSET_KUBECTL: '/k', KUBEBUILDER_ASSETS: '/assets' } };
@@ -79,6 +79,24 @@ describe('a program of our own', () => {
     const path = `/home/u/.cache/keyframe/controlplane/gitops-linux-amd64-${own.hash}/gitops-reader`;
     expect(cached).toMatchObject({ label: 'cache, built from source', path });
     expect(build).toMatchObject({ kind: 'build', package: '.', ldflags: '-s -w', path });
+  });
+});
+
+describe('promtool', () => {
+  const own = readTools('prometheus', 'go 1.26.0\nrequire github.com/prometheus/prometheus v0.313.5\n', '');
+
+  it('is any installed one of Prometheus 3, or built without the clouds that rules do not need', () => {
+    expect(labels('promtool', linux, own)).toEqual([
+      'cache, built from source',
+      'installed',
+      'built from source',
+    ]);
+    expect(origins('promtool', own, linux).at(-1)).toMatchObject({
+      kind: 'build',
+      version: 'v0.313.5',
+      tags: ['remove_all_sd'],
+    });
+    expect(isAtLeast('promtool, version 2.42.0 (branch: HEAD)', 'v3.0.0')).toBe(false);
   });
 });
 
