@@ -55,6 +55,13 @@ export class ProviderRegistry {
     return this.#states.get(key) ?? this.#unregistered(key);
   }
 
+  /** Every connection that is held. */
+  connections(): AnyProvider[] {
+    return [...this.#states.values()].flatMap((state) =>
+      'provider' in state && state.provider !== undefined ? [state.provider] : [],
+    );
+  }
+
   set(key: ProviderKey, state: ProviderState): void {
     if (state.state === 'Absent') this.#states.delete(key);
     else this.#states.set(key, state);

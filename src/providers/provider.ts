@@ -334,6 +334,11 @@ export interface VMOperator extends Provider {
     how: 'Shutdown' | 'PowerOff',
     call: WriteCall,
   ): Promise<Outcome<OperationAccepted>>;
+  /**
+   * What moved at the endpoint since the cursor, one cheap request for all VMs. Without a cursor: where to begin.
+   * Left out where the vendor has nothing of the kind.
+   */
+  changes?(cursor: string | undefined, call: Call): Promise<Outcome<Changes>>;
   /** Puts the VM back to a snapshot, once. */
   restoreSnapshot(target: RestoreTarget, call: WriteCall): Promise<Outcome<OperationAccepted>>;
   previewSnapshot(target: RestoreTarget, call: WriteCall): Promise<Outcome<OperationAccepted>>;
@@ -354,6 +359,15 @@ export interface VMOperator extends Provider {
     texts: { name: string; displayName?: string; description?: string },
     call: WriteCall,
   ): Promise<Outcome<OperationAccepted>>;
+}
+
+export interface Changes {
+  /** For the next call. */
+  cursor: string;
+  /** VMs of which something was said since the last one. */
+  vmIDs: string[];
+  /** More has happened than could be told: every VM may have moved. */
+  everything?: boolean;
 }
 
 export interface VMInspection {

@@ -14,7 +14,7 @@ import { formatIntent, type Intent, readIntent, sendWindowMs } from '../intent.t
 import { keepConfiguration } from '../kept-configuration.ts';
 import type { Lanes } from '../lanes.ts';
 import type { Listings } from '../listings.ts';
-import { type ProviderRegistry, providerKey } from '../provider-registry.ts';
+import { type ProviderRegistry, type ProviderState, providerKey } from '../provider-registry.ts';
 import type { Recorder } from '../recorder.ts';
 import { resourceTypes } from '../resources.ts';
 import { type Settings, spread } from '../settings.ts';
@@ -27,6 +27,8 @@ import { worthWriting } from './replication.ts';
 const maxSteps = 16;
 /** A wait shorter than this is not worth a write. */
 const shortWaitMs = 3_000;
+/** Where the endpoint tells what moves, an object is polled this many times as seldom. */
+const followedPollFactor = 6;
 /** What waits for something without a time of its own is looked at this often, should an event be lost. */
 const safetyLookMs = 300_000;
 
@@ -43,6 +45,8 @@ export interface EngineOptions<O extends ManagedObject, N> {
   listings: Listings;
   recorder: Recorder<O>;
   settings: Settings;
+  /** Whether an endpoint tells what moves there: then each object is polled the less. */
+  isFollowed?: (endpointID: string) => boolean;
   clock: Clock;
   random?: () => number;
   /** Told at each named step of the protocol (see intent.ts); tests stop the process there. */
@@ -146,17 +150,22 @@ class Run<O extends ManagedObject, N> {
     const { clock, settings, neighbours, policy, registry, unknownOutcomes } = this.#options;
     const around = neighbours(this.#object);
     const ref = policy.providerRef(this.#object, around);
+    const provider: ProviderState =
+      ref === undefined
+        ? { state: 'Untried' }
+        : registry.get(providerKey(ref, this.#object.metadata.namespace ?? ''));
+    const endpointID = 'provider' in provider ? provider.provider?.endpointID : undefined;
+    const followed = endpointID !== undefined && this.#options.isFollowed?.(endpointID) === true;
     const facts: Facts<O, N> = {
       object: this.#object,
       now: clock.now(),
       monotonic: clock.monotonic(),
       random: this.#random,
       correlationID: this.#context.correlationID,
-      settings,
-      provider:
-        ref === undefined
-          ? { state: 'Untried' }
-          : registry.get(providerKey(ref, this.#object.metadata.namespace ?? '')),
+      settings: followed
+        ? { ...settings, pollIntervalMs: settings.pollIntervalMs * followedPollFactor }
+        : settings,
+      provider,
       neighbours: around,
       unknown: undefined,
       driftDueMs: this.#memory.driftDueMs(this.#object.metadata.uid),
