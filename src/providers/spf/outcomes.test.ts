@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { HttpFailure, HttpResponse } from '../http.ts';
+import type { HttpResponse } from '../http.ts';
 import { recordOf } from '../json.ts';
 import {
   errorBodyOf,
@@ -11,7 +11,6 @@ import {
   outcomeTable,
   type RequestContext,
   rowFor,
-  transportFailure,
   waitOf,
   withAuthenticationHint,
 } from './outcomes.ts';
@@ -79,19 +78,6 @@ describe('refused credentials', () => {
   test('are no cause of other failures', () => {
     const other = failureOf({ status: 403, headers: {}, body: '' }, { write: false, target: 'Set', now });
     expect(withAuthenticationHint(other, 'SPF', 'basic')).toBe(other);
-  });
-});
-
-describe('a request without an answer', () => {
-  const error = { code: 'ECONNRESET', message: 'reset' };
-  test.each<[string, HttpFailure, boolean, string]>([
-    ['a write that was not sent had no effect', { sent: false, error }, true, 'Unavailable'],
-    ['a write that may have left is Unknown', { sent: true, error }, true, 'Unknown'],
-    ['a read is Unavailable, sent or not', { sent: true, error }, false, 'Unavailable'],
-    ['held back here', { sent: false, cause: 'TooLate', error }, true, 'NotSent'],
-    ['its connection was gone', { sent: false, cause: 'ConnectionGone', error }, true, 'Unavailable'],
-  ])('%s', (_name, failure, write, kind) => {
-    expect(transportFailure(failure, write)).toEqual({ kind, error });
   });
 });
 

@@ -1,5 +1,6 @@
 import { retryAfterMs } from '../../runtime/kube/retry-after.ts';
-import { type HttpFailure, type HttpResponse, headerOf, parseJSON, vendorText } from '../http.ts';
+import { withoutForm } from '../exchange.ts';
+import { type HttpResponse, headerOf, parseJSON, vendorText } from '../http.ts';
 import { type JSONRecord, recordOf, textOf } from '../json.ts';
 import type { Failure, VendorError } from '../outcome.ts';
 import { childOf, parseXML } from '../xml.ts';
@@ -173,12 +174,6 @@ export function withAuthenticationHint(failure: Failure, door: Door, used: Authe
   };
 }
 
-/** The outcome of a request without a complete answer. */
-export function transportFailure(failure: HttpFailure, write: boolean): Failure {
-  if (failure.cause === 'TooLate') return { kind: 'NotSent', error: failure.error };
-  return { kind: write && failure.sent ? 'Unknown' : 'Unavailable', error: failure.error };
-}
-
 /** The outcome of a 2xx whose body is not what it must be: a write had its effect or not, a read said nothing. */
 export function malformedAnswer(message: string, response: HttpResponse, write: boolean): Failure {
   const error: VendorError = {
@@ -257,8 +252,8 @@ function absentOf(
 /** The error in an answer: JSON, else XML, else plain text. */
 export function errorBodyOf(response: HttpResponse): ErrorBody {
   const text = response.body.trimStart();
-  if (text.startsWith('<')) return xmlError(text) ?? plainError(response);
-  return jsonError(recordOf(parseJSON(text))) ?? plainError(response);
+  if (text.startsWith('<')) return xmlError(text) ?? otherError(response);
+  return jsonError(recordOf(parseJSON(text))) ?? otherError(response);
 }
 
 function jsonError(json: JSONRecord | undefined): ErrorBody | undefined {
@@ -304,18 +299,8 @@ function numbersIn(message: string): string[] {
   return [...found].slice(0, 8).map(([, number = '']) => number);
 }
 
-/** An answer in no form of SPF's, most often the page of IIS or of a proxy. */
-function plainError(response: HttpResponse): ErrorBody {
-  const words = vendorText(
-    response.body
-      .slice(0, 8_192)
-      .replace(/<(style|script|title)[\s\S]*?(<\/\1>|$)/gi, ' ')
-      .replace(/<[^>]*>/g, ' '),
-    200,
-  );
-  const said = words === '' ? 'with an empty body' : `and said: ${words}`;
-  const message = `the endpoint answered ${response.status}, not in the form of SPF, ${said}`;
-  return { form: 'Other', numbers: [], message };
+function otherError(response: HttpResponse): ErrorBody {
+  return { form: 'Other', numbers: [], message: withoutForm(response, 'SPF') };
 }
 
 function vendorErrorOf(response: HttpResponse, { code, numbers, message }: ErrorBody): VendorError {
