@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { RestorePointCollection } from '../api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from '../api/v1alpha1/restore-point-copy.ts';
+import type { VMRestore } from '../api/v1alpha1/vm-restore.ts';
 import type { VMSnapshot } from '../api/v1alpha1/vm-snapshot.ts';
+import type { VMSnapshotInventory } from '../api/v1alpha1/vm-snapshot-inventory.ts';
 import { Informer } from '../runtime/informer.ts';
 import type { KubeObject, ResourceType } from '../runtime/kube/types.ts';
 import type { Indexers } from '../runtime/store.ts';
@@ -15,6 +17,7 @@ import {
   copyIndexers,
   type Namespace,
   Neighbourhood,
+  restoreIndexers,
   snapshotIndexers,
 } from './neighbours.ts';
 import { namespaceType, resourceTypes } from './resources.ts';
@@ -44,11 +47,12 @@ interface Around {
   snapshots?: VMSnapshot[];
   copies?: RestorePointCopy[];
   collections?: RestorePointCollection[];
+  restores?: VMRestore[];
   namespaces?: Namespace[];
 }
 
 function neighbourhood(
-  { snapshots = [], copies = [], collections = [], namespaces }: Around,
+  { snapshots = [], copies = [], collections = [], restores = [], namespaces }: Around,
   client = new FakeKubeClient(),
 ) {
   const lanes = new Lanes(new FakeClock(now));
@@ -61,6 +65,7 @@ function neighbourhood(
     snapshots: cache(resourceTypes.VMSnapshot, snapshotIndexers, snapshots),
     copies: cache(resourceTypes.RestorePointCopy, copyIndexers, copies),
     collections: cache(resourceTypes.RestorePointCollection, collectionIndexers, collections),
+    restores: cache(resourceTypes.VMRestore, restoreIndexers, restores),
     namespaces: namespaces === undefined ? undefined : cache<Namespace>(namespaceType, {}, namespaces),
   };
   return { lanes, around: new Neighbourhood(caches, lanes, client) };
@@ -485,6 +490,43 @@ describe('a collection', () => {
     });
     const { isManaged, managed } = neighbourhood({ snapshots: [made] }).around.ofCollection(aCollection());
     expect([isManaged(point.id.toUpperCase()), isManaged('another'), managed]).toEqual([true, false, 1]);
+  });
+});
+
+describe('an inventory', () => {
+  const point = aPoint();
+  const made = snapshot(1, {
+    status: creating({
+      snapshotID: point.id,
+      disks: [{ name: 'os', snapshotID: 'image-1' }, { name: 'data' }],
+    }),
+  });
+  const adopts = snapshot(2, { spec: { source: { existing: { id: 'another' } } } });
+  const far = copy(3);
+  const { around } = neighbourhood({ snapshots: [made, adopts], copies: [far] });
+  const { withUID, withSnapshot, withDiskPart, namespaceLabels } = around.ofInventory({
+    metadata: { namespace },
+  } as VMSnapshotInventory);
+
+  it('finds objects by their UID', () => {
+    expect(withUID(uidOf(1))).toBe(made);
+    expect(withUID(uidOf(3))).toBe(far);
+    expect(withUID(uidOf(9))).toBeUndefined();
+  });
+
+  it('finds snapshots by what they are at the vendor, or are to adopt there, in any case', () => {
+    expect(withSnapshot(point.id.toUpperCase())).toEqual([made]);
+    expect(withSnapshot('ANOTHER')).toEqual([adopts]);
+    expect(withSnapshot('unknown')).toEqual([]);
+  });
+
+  it('finds snapshots by what one of their disks is at the vendor', () => {
+    expect(withDiskPart('IMAGE-1')).toEqual([made]);
+    expect(withDiskPart('image-2')).toEqual([]);
+  });
+
+  it('knows the labels of its namespace', () => {
+    expect(namespaceLabels).toEqual({ 'kubernetes.io/metadata.name': namespace });
   });
 });
 

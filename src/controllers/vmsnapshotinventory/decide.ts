@@ -58,7 +58,7 @@ export interface InventoryFinish {
   verdict?: Verdict;
   status?: VMSnapshotInventoryStatus;
   requeueAfterMs?: number;
-  /** The vendor was asked: not to be asked again before this. */
+  /** The vendor was asked: not to be asked again before this. 0: as soon as there is a reason. */
   nextLookMs?: number;
   /** The vendor answered. */
   looked?: true;
@@ -81,6 +81,9 @@ export function decideInventory(facts: InventoryFacts): InventoryStep {
   if (isPaused(object)) return { do: 'Finish', verdict: paused };
   // Not tried yet: a change will be told.
   if (state.state === 'Untried') return { do: 'Finish' };
+  // Asked each time: what a rule that was taken away had granted is not shown for long.
+  const barred = sourceDenial(facts);
+  if (barred !== undefined) return denied(facts, barred);
   const connected = state.state === 'Ready' ? state.provider.endpointID : undefined;
   const current =
     status?.observedGeneration === metadata.generation &&
@@ -88,6 +91,7 @@ export function decideInventory(facts: InventoryFacts): InventoryStep {
   if (dueMs > 0 && current && !isAskedToLook(object)) return { do: 'Finish', requeueAfterMs: dueMs };
   if (state.state !== 'Ready')
     return trouble(facts, waitingForProvider(spec.providerRef, state), {
+      nextLookMs: 0,
       requeueAfterMs: waitDelayMs(facts),
     });
 
@@ -124,8 +128,6 @@ function resolved(facts: InventoryFacts, provider: AnyProvider): ResolvedScope |
     refusal('scope.collection', collection, can.collection) ??
     refusal('scope.vm.stampID', vm?.stampID, stamps);
   if (lacking !== undefined) return trouble(facts, lacking);
-  const barred = sourceDenial(facts);
-  if (barred !== undefined) return denied(facts, barred);
   if (storageDomain !== undefined) return storageDomainScope(facts, storageDomain);
   if (collection !== undefined) return collectionScope(facts, provider, collection, noun);
   return vmScope(facts, vm ?? {}, noun);
@@ -284,5 +286,5 @@ function trouble(
 }
 
 function denied(facts: InventoryFacts, verdict: Verdict): InventoryFinish {
-  return { do: 'Finish', verdict, status: nothing, requeueAfterMs: waitDelayMs(facts) };
+  return { do: 'Finish', verdict, status: nothing, nextLookMs: 0, requeueAfterMs: waitDelayMs(facts) };
 }
