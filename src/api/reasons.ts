@@ -11,6 +11,8 @@ export interface ReasonEntry {
   reads: 'InProgress' | 'Failed' | 'FailedAfterGrace' | 'Current' | 'Keep';
   /** Nothing will be tried again for this object. */
   terminal?: true;
+  /** Nothing moves until a person acts: Argo CD shows it as Suspended, unless it is ready or failed. */
+  awaitsPerson?: true;
   /** What it means. */
   meaning: string;
   /** What a person should do. */
@@ -58,6 +60,7 @@ export const reasons = {
   },
   AwaitingDecision: {
     reads: 'InProgress',
+    awaitsPerson: true,
     meaning: 'The snapshot is in preview on the VM, and stays so until someone decides.',
     advice:
       'Start the VM and look around, then set spec.preview.action to Commit or Undo. Until then nearly nothing else can be done with the VM.',
@@ -237,6 +240,7 @@ export const reasons = {
   },
   Paused: {
     reads: 'Keep',
+    awaitsPerson: true,
     meaning: 'The annotation keyframe.dev/paused, with any value but "false", stops new work on it.',
     advice: 'Remove the annotation to go on, or set it to "false".',
   },

@@ -6,6 +6,7 @@ import type { KubernetesObject } from '../../src/api/kubernetes-object.ts';
 import type { Condition } from '../../src/api/v1alpha1/common.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
 import { waitFor } from '../controlplane/wait.ts';
+import { recordFixture } from '../gitops/record.ts';
 import type { AzureSimulatorOptions } from '../simulators/azure/options.ts';
 import { type AzureSimulator, startAzureSimulator } from '../simulators/azure/simulator.ts';
 import type { Vm, VmSpec } from '../simulators/azure/state.ts';
@@ -163,11 +164,14 @@ export class Stage implements AsyncDisposable {
   }
 
   async get(kind: KindName, namespace: string | undefined, name: string): Promise<AnyObject> {
-    return this.cluster.request<AnyObject>('GET', `${this.path(kind, namespace)}/${name}`);
+    const object = await this.cluster.request<AnyObject>('GET', `${this.path(kind, namespace)}/${name}`);
+    recordFixture(object);
+    return object;
   }
 
   async list(kind: KindName, namespace?: string): Promise<AnyObject[]> {
     const { items } = await this.cluster.request<{ items: AnyObject[] }>('GET', this.path(kind, namespace));
+    for (const item of items) recordFixture(item);
     return items;
   }
 

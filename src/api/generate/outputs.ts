@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import { group, type KindName, kinds } from '../kinds.ts';
+import { argocdFiles } from './argocd.ts';
 import { type ChartValue, chartReadme, chartValues } from './chart.ts';
 import { customResourceDefinition } from './crd.ts';
 import { referencePage } from './reference.ts';
@@ -35,6 +36,7 @@ export async function outputs(root: string): Promise<Map<string, string>> {
   }
   files.set('docs/troubleshooting.md', troubleshootingPage());
   files.set('crds/Kustomization', crdKustomization([...files.keys()]));
+  for (const [path, content] of await argocdFiles(root)) files.set(path, content);
 
   const read = (path: string) => readFile(join(root, chart, path), 'utf8');
   const values = JSON.parse(await read('values.schema.json')) as ChartValue;

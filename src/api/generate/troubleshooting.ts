@@ -3,11 +3,13 @@ import { graceMs, type ReasonEntry, reasons } from '../reasons.ts';
 import { table } from './markdown.ts';
 
 /** How GitOps tools read an object, in words, by what the table of reasons says. */
-const readings: Record<ReasonEntry['reads'], { name: string; words: string }> = {
+const readings: Record<ReasonEntry['reads'], { name: string; words: string; waiting?: string }> = {
   InProgress: {
     name: 'in progress',
     words:
       'In progress: Ready is False and Reconciling is True. Flux and kstatus say InProgress, Argo CD Progressing.',
+    waiting:
+      'In progress, but for a person: Ready is False and Reconciling is True. Flux and kstatus say InProgress, Argo CD Suspended.',
   },
   FailedAfterGrace: {
     name: 'in progress, then failed',
@@ -24,7 +26,7 @@ const readings: Record<ReasonEntry['reads'], { name: string; words: string }> = 
   Keep: {
     name: 'as before',
     words:
-      'As before: Ready and Stalled stay as they were; nothing is under way. An object that had no Ready yet gets Unknown, which Flux and kstatus read as InProgress.',
+      'As before: Ready and Stalled stay as they were; nothing is under way. An object that had no Ready yet gets Unknown, which Flux and kstatus read as InProgress. Argo CD says Suspended where it is neither ready nor failed.',
   },
 };
 
@@ -47,10 +49,12 @@ export function troubleshootingPage(): string {
     ),
   ];
   for (const [name, entry] of entries) {
+    const { words, waiting } = readings[entry.reads];
+    const read = entry.awaitsPerson && waiting !== undefined ? waiting : words;
     sections.push(
       `## ${name}`,
       entry.meaning,
-      `**How it is read.** ${readings[entry.reads].words}${entry.terminal ? ' Nothing is tried again for this object.' : ''}`,
+      `**How it is read.** ${read}${entry.terminal ? ' Nothing is tried again for this object.' : ''}`,
       `**What to do.** ${entry.advice}`,
     );
   }

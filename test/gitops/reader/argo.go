@@ -86,6 +86,46 @@ func argoTable(asked question) (any, error) {
 	return json.RawMessage(text), err
 }
 
+// argoAction gives what an action makes of an object. Lua does not tell an empty object from an empty list; like Argo CD,
+// it is put right by the object that was there.
+func argoAction(asked question) (any, error) {
+	text, err := argoTable(asked)
+	if err != nil {
+		return nil, err
+	}
+	var made, had any
+	if err := json.Unmarshal(text.(json.RawMessage), &made); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(asked.Object, &had); err != nil {
+		return nil, err
+	}
+	return mend(made, had), nil
+}
+
+func mend(made, had any) any {
+	switch made := made.(type) {
+	case map[string]any:
+		if had, ok := had.(map[string]any); ok {
+			for key, value := range made {
+				made[key] = mend(value, had[key])
+			}
+		}
+	case []any:
+		switch had := had.(type) {
+		case map[string]any:
+			if len(made) == 0 {
+				return map[string]any{}
+			}
+		case []any:
+			for i := range min(len(made), len(had)) {
+				made[i] = mend(made[i], had[i])
+			}
+		}
+	}
+	return made
+}
+
 // openClock gives what Argo CD leaves of the os library.
 func openClock(state *lua.LState) int {
 	lua.OpenOs(state)

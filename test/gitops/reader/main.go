@@ -30,7 +30,7 @@ type answer struct {
 var readers = map[string]func(question) (any, error){
 	"argo-health":    argoHealth,
 	"argo-discovery": argoTable,
-	"argo-action":    argoTable,
+	"argo-action":    argoAction,
 	"kstatus":        kstatus,
 	"flux-health":    fluxHealth,
 	"flux-kind":      fluxKind,
