@@ -209,7 +209,7 @@ export const Conditions = listByKey(Condition, 'type', 16, {
 });
 
 const operationMembers = {
-  kind: text(64, { description: 'What is being done: Create, Copy, Delete, Restore.' }),
+  kind: text(64, { description: 'What is being done: Create, Copy, Describe, Delete, Restore.' }),
   token: optional(
     text(8192, { description: "The vendor's handle of the operation, for a restart; dropped at the end." }),
   ),

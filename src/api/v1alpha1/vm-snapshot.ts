@@ -249,6 +249,9 @@ const VMSnapshotStatus = object(
           'The name at the vendor that bears the mark of this object, by which Keyframe knows it again.',
       }),
     ),
+    description: optional(
+      text(1024, { description: 'The description that it was given last, as spec has it.' }),
+    ),
     endpointID: optional(text(4096, { description: 'The endpoint on which it lies.' })),
     stampID: optional(text(64, { description: 'SPF: the stamp on which it lies.' })),
     fingerprint: optional(

@@ -11,6 +11,7 @@ import {
   cluster,
   correlationID,
   done,
+  engineCapabilities,
   engineID,
   engineVMID,
   minutes,
@@ -217,6 +218,95 @@ describe('what was ready', () => {
       'is missing where its id bears another object’s mark',
       due({ lookUp: listed(vmHeldSnapshot({ name: markedName({ cluster, uid: otherUID, attempt: 1 }) })) }),
       says('SnapshotMissing'),
+    ],
+  ]);
+});
+
+describe('a description that people have changed', () => {
+  const status: VMSnapshotStatus = {
+    ...creating,
+    provisioningState: 'Succeeded',
+    readyToUse: true,
+    creationTime: ago(5 * minutes),
+    completionTime: ago(4 * minutes),
+    operation: undefined as never,
+    conditions: [ready('True', 'Available')],
+    description: 'before',
+  };
+  const capabilities = (rename: true | string) => ({ ...engineCapabilities, rename });
+  const changed = (
+    seen: Seen,
+    change: VMSnapshotStatus = {},
+    rename: true | string = true,
+    description = 'after',
+  ): SnapshotFacts => {
+    const facts = begun({ status: { ...status, ...change }, seen });
+    facts.object.spec.description = description;
+    const provider = aVMOperator({ capabilities: capabilities(rename) });
+    return { ...facts, provider: { state: 'Ready', provider } };
+  };
+  const there = { lookUp: listed(vmHeldSnapshot()) };
+  const texts = { name: vmHeldSnapshot().name, description: 'after' };
+  const telling = (state: { token?: string; nextAttemptAt?: string } = { token: 'job-1' }) => ({
+    operation: { kind: 'Describe', startedAt: ago(minutes), ...state },
+  });
+  const failed = telling({ nextAttemptAt: new Date(now + 300_000).toISOString().replace('.000Z', 'Z') });
+  const { nextAttemptAt } = failed.operation;
+  const retried = { operation: { kind: 'Describe', nextAttemptAt } };
+  decisionTable([
+    ['is not looked at where it is as it was', changed({}, {}, true, 'before'), nothing],
+    ['is told once the snapshot is seen to be there', changed({}), { do: 'LookUp', fresh: true }],
+    ['is told to the one that bears the mark', changed(there), { do: 'Describe', ref, texts }],
+    ['is told to no other that has its id now', changed({ lookUp: listed(stranger) }), nothing],
+    [
+      'is not told while the vendor is at work on it',
+      changed({ lookUp: listed(vmHeldSnapshot({ state: 'Locked' })) }),
+      nothing,
+    ],
+    [
+      'is noted when the vendor has done it',
+      changed({ ...there, described: done({}) }),
+      says('Available', { record: { description: 'after' } }),
+    ],
+    [
+      'is followed where the vendor takes its time',
+      changed({ ...there, described: { kind: 'Pending', value: { token: 'job-1' } } }),
+      { ...nothing, record: { operation: { kind: 'Describe', token: 'job-1' } } },
+    ],
+    ['is followed by its job', changed({}, telling()), { do: 'ReadOperation', token: 'job-1' }],
+    [
+      'is noted when the job has done it',
+      changed({ operation: operation('Succeeded') }, telling()),
+      says('Available', { record: { operation: null, description: 'after' } }),
+    ],
+    [
+      'that the job could not change is told to people, and tried again',
+      changed({ operation: operation('Failed', failedForGood) }, telling()),
+      { ...nothing, record: retried, events: [{ reason: 'DescriptionNotChanged' }] },
+    ],
+    [
+      'that was refused is tried again later',
+      changed({ ...there, described: unavailable }),
+      { ...nothing, record: retried },
+    ],
+    ['is not tried again before that', changed({}, failed), nothing],
+    [
+      'is refused by a vendor that cannot change it',
+      changed({}, {}, 'oVirt fixes it'),
+      says('UnsupportedByProvider'),
+    ],
+    [
+      'is forgotten when it is put back',
+      changed({}, { conditions: [ready('False', 'UnsupportedByProvider')] }, 'oVirt fixes it', 'before'),
+      says('Available'),
+    ],
+    [
+      'does not keep the snapshot from being looked at',
+      {
+        ...changed({}, { conditions: [ready('False', 'UnsupportedByProvider')] }, 'oVirt fixes it'),
+        driftDueMs: 0,
+      },
+      { do: 'LookUp' },
     ],
   ]);
 });

@@ -1,10 +1,12 @@
+import { timestamp } from '../../api/conditions.ts';
 import type { KubernetesObject } from '../../api/kubernetes-object.ts';
 import { annotations } from '../../api/names.ts';
 import { sameID } from '../../providers/ids.ts';
-import { succeeded } from '../../providers/outcome.ts';
+import { type Failure, succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotView } from '../../providers/provider.ts';
+import { vendorWords } from '../trouble.ts';
 import { anotherOne, finish, isAskedToLook, isPaused, isSet, refOf, type UnderWay } from './decide.ts';
-import type { Finish, ManagedObject, Step } from './facts.ts';
+import type { Description, Finish, ManagedObject, Recorded, Step } from './facts.ts';
 
 /** The longest wait until the next look at what cannot be called ready for now. */
 const longestDoubtMs = 300_000;
@@ -28,6 +30,8 @@ export function decideWatch<O extends ManagedObject, N>(it: UnderWay<O, N>): Ste
     ),
     ...(events === undefined ? {} : { events }),
   };
+  const described = describe(it, rest);
+  if (described !== undefined) return described;
   if (facts.driftDueMs > 0 && !isAskedToLook(facts.object) && !doubted)
     return { do: 'Finish', current: true, ...rest };
 
@@ -51,6 +55,115 @@ export function decideWatch<O extends ManagedObject, N>(it: UnderWay<O, N>): Ste
     if (succeeded(containerGone) && containerGone.value) return missing(it, rest);
   }
   return { do: 'Finish', looked: true, ...rest };
+}
+
+/** How soon a description that could not be changed is tried again, in milliseconds. */
+const describeRetryMs = 300_000;
+
+/**
+ * Tells the vendor the words that people have changed, and follows that to its end. The words are all that is at
+ * stake: what is there is held against the list before, by its mark, and stays ready whatever comes of it.
+ */
+function describe<O extends ManagedObject, N>(
+  it: UnderWay<O, N>,
+  rest: Pick<Finish, 'requeueAfterMs' | 'events'>,
+): Step | undefined {
+  const { facts, policy, recorded, intent } = it;
+  if (!recorded.readyToUse || isPaused(facts.object)) return undefined;
+  const wanted = policy.redescription(facts, intent.target);
+  if (wanted === undefined)
+    // It was refused, and has been put back.
+    return recorded.reason === 'UnsupportedByProvider'
+      ? describedAs(it, recorded, undefined, rest)
+      : undefined;
+  if ('refuse' in wanted) {
+    const said = recorded.reason === wanted.refuse.reason && facts.driftDueMs === 0;
+    return said ? undefined : finish(wanted.refuse, { ...rest });
+  }
+  const { operation } = recorded;
+  const { texts } = wanted;
+  if (operation?.kind === 'Describe') {
+    const dueAt = Date.parse(operation.nextAttemptAt ?? '');
+    if (dueAt > facts.now && !isAskedToLook(facts.object))
+      return { do: 'Finish', ...rest, requeueAfterMs: dueAt - facts.now };
+    if (operation.token !== undefined && Number.isNaN(dueAt)) return followDescription(it, texts, rest);
+  }
+  const { described, lookUp } = facts.seen;
+  if (described === undefined) {
+    if (lookUp === undefined) return { do: 'LookUp', containerID: intent.target.containerID, fresh: true };
+    const there = succeeded(lookUp.outcome)
+      ? lookUp.outcome.value.find((candidate) => sameID(candidate.id, recorded.snapshotID ?? ''))
+      : undefined;
+    if (there === undefined || there.state !== 'Succeeded' || anotherOne(it, there) !== undefined)
+      // Not now: what is wrong with it is found out by the watch itself.
+      return facts.driftDueMs > 0
+        ? { do: 'Finish', ...rest, requeueAfterMs: facts.settings.pollIntervalMs }
+        : undefined;
+    return { do: 'Describe', ref: refOf(it, there.id), texts };
+  }
+  if (described.kind === 'Done') return describedAs(it, recorded, texts.description ?? null, rest);
+  if (described.kind === 'Pending' && described.value.token !== undefined)
+    return {
+      do: 'Finish',
+      record: {
+        operation: { kind: 'Describe', token: described.value.token, startedAt: timestamp(facts.now) },
+      },
+      ...rest,
+      requeueAfterMs: facts.settings.pollIntervalMs,
+    };
+  // Without a handle to follow it, and where it may have been lost, it is asked for again: it changes nothing twice.
+  const failure = succeeded(described) ? undefined : described;
+  return undescribed(it, failure, rest);
+}
+
+function followDescription<O extends ManagedObject, N>(
+  it: UnderWay<O, N>,
+  texts: Description,
+  rest: Pick<Finish, 'requeueAfterMs' | 'events'>,
+): Step {
+  const { facts, recorded } = it;
+  const { operation } = facts.seen;
+  if (operation === undefined) return { do: 'ReadOperation', token: recorded.operation?.token ?? '' };
+  if (!succeeded(operation) || operation.value.state === 'Running')
+    return { do: 'Finish', ...rest, requeueAfterMs: facts.settings.pollIntervalMs };
+  if (operation.value.state === 'Succeeded')
+    return describedAs(it, recorded, texts.description ?? null, rest);
+  return undescribed(it, operation.value.failure, rest);
+}
+
+function describedAs<O extends ManagedObject, N>(
+  { intent }: UnderWay<O, N>,
+  recorded: Recorded,
+  description: string | null | undefined,
+  rest: Pick<Finish, 'requeueAfterMs' | 'events'>,
+): Finish {
+  const operation = recorded.operation?.kind === 'Describe' ? { operation: null } : {};
+  return finish(
+    { reason: 'Available', message: `${intent.target.name} can be used` },
+    { record: { ...operation, ...(description === undefined ? {} : { description }) }, ...rest },
+  );
+}
+
+function undescribed<O extends ManagedObject, N>(
+  { facts }: UnderWay<O, N>,
+  failure: Failure | undefined,
+  rest: Pick<Finish, 'requeueAfterMs' | 'events'>,
+): Finish {
+  const words = failure === undefined ? 'the vendor gives no cause' : vendorWords(failure.error);
+  const note = `its description could not be changed (${words}); that is tried again`;
+  return {
+    do: 'Finish',
+    record: {
+      operation: {
+        kind: 'Describe',
+        startedAt: timestamp(facts.now),
+        nextAttemptAt: timestamp(facts.now + describeRetryMs),
+      },
+    },
+    ...rest,
+    events: [...(rest.events ?? []), { type: 'Warning', reason: 'DescriptionNotChanged', note }],
+    requeueAfterMs: describeRetryMs,
+  };
 }
 
 /** The vendor has it: is it still what it was? */

@@ -264,6 +264,15 @@ class Run<O extends ManagedObject, N> {
         this.#context.log.info('asked the vendor to remove it', { id, outcome: outcome.kind });
         return { removed: { id, outcome } };
       }
+      case 'Describe': {
+        if (provider.vendor === 'azure') return {};
+        const described = await provider.describeSnapshot(step.ref, step.texts, this.#call('Write'));
+        this.#context.log.info('asked the vendor to change its description', {
+          id: step.ref.id,
+          outcome: described.kind,
+        });
+        return { described };
+      }
       case 'Freeze': {
         if (provider.vendor === 'azure') return {};
         const frozen = await provider.freezeGuest(step.vmID, {

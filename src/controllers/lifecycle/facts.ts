@@ -94,6 +94,7 @@ export interface Seen {
   /** This run wrote the intent, and may send. */
   intentWritten?: boolean;
   created?: Outcome<CreateAccepted>;
+  described?: Outcome<OperationAccepted>;
   removed?: { id: string; outcome: Outcome<OperationAccepted> };
   /** The guest's filesystems, frozen and thawed by calls of our own. */
   frozen?: Outcome<void>;
@@ -128,6 +129,8 @@ export type Step =
   | { do: 'Thaw'; vmID: string }
   /** Keeps the configuration of the VM in a ConfigMap of the namespace. */
   | { do: 'KeepConfiguration'; configMapName: string; ref: SnapshotRef }
+  /** Changes people's words at the vendor; what is there bears its mark before and after. */
+  | { do: 'Describe'; ref: SnapshotRef; texts: Description }
   /** Holds the lane of the VM, where one thing at a time is done on it. */
   | { do: 'Remove'; ref: SnapshotRef; lane?: string }
   /** Takes the finalizer off: the object goes. */
@@ -135,6 +138,13 @@ export type Step =
   /** Deletes the object itself (ttl). */
   | { do: 'DeleteObject' }
   | Finish;
+
+/** What the vendor calls it: `name` bears the mark. */
+export interface Description {
+  name: string;
+  displayName?: string;
+  description?: string;
+}
 
 /** Ends the run. */
 export interface Finish {
@@ -187,6 +197,8 @@ export interface RecordChange {
   snapshotID?: string | null;
   operation?: Operation | null;
   error?: StatusError | null;
+  /** The words that the vendor has now; null for none. */
+  description?: string | null;
   completedAt?: number;
   acceptedAt?: number;
 }
@@ -232,6 +244,11 @@ export interface KindPolicy<O extends ManagedObject, Neighbours> {
   /** What must be read to assess it, beyond the cheap part. */
   view(facts: Facts<O, Neighbours>, target: SnapshotTarget): SnapshotView;
   assess(facts: Facts<O, Neighbours>, target: SnapshotTarget, snapshot: Snapshot): Assessment;
+  /** What people want the vendor to call it, and whether the vendor can change that; undefined where they agree. */
+  redescription(
+    facts: Facts<O, Neighbours>,
+    target: SnapshotTarget,
+  ): { texts: Description } | { refuse: Verdict } | undefined;
   /** What is left to do once it is ready, before that is said; undefined when nothing is. */
   epilogue(facts: Facts<O, Neighbours>, snapshot: Snapshot): Step | undefined;
   /** As `turn`, for the removal; undefined where the vendor takes several at a time. */

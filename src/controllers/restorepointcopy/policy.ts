@@ -84,6 +84,7 @@ export const copyPolicy: KindPolicy<RestorePointCopy, CopyNeighbours> = {
 
   removalTurn: () => undefined,
   epilogue: () => undefined,
+  redescription: () => undefined,
   view: () => ({ progress: true }),
   assess,
 };

@@ -6,7 +6,7 @@ import { readIntent } from '../intent.ts';
 import type { KindPolicy } from '../lifecycle/facts.ts';
 import { isAway } from '../lifecycle/replication.ts';
 import * as azure from './azure.ts';
-import type { SnapshotNeighbours } from './facts.ts';
+import type { SnapshotFacts, SnapshotNeighbours } from './facts.ts';
 import { recordedOf, statusOf } from './status.ts';
 import * as vmHeld from './vm-held.ts';
 
@@ -66,6 +66,7 @@ export const snapshotPolicy: KindPolicy<VMSnapshot, SnapshotNeighbours> = {
     target.exclusive === true
       ? vmHeld.assess(facts, target, snapshot)
       : azure.assess(facts, target, snapshot),
+  redescription,
   epilogue: (facts, snapshot) => vmHeld.epilogue(facts, snapshot),
 };
 
@@ -95,6 +96,32 @@ function unsupportedField(spec: VMSnapshotSpec, can: Capabilities): Verdict | un
       };
   }
   return undefined;
+}
+
+/** Whether people have changed the description since the vendor was last told of it. */
+function redescription(
+  { object, provider }: SnapshotFacts,
+  target: SnapshotTarget,
+): ReturnType<KindPolicy<VMSnapshot, SnapshotNeighbours>['redescription']> {
+  const { description, displayName } = object.spec;
+  if (description === object.status?.description) return undefined;
+  const capabilities = 'provider' in provider ? provider.provider?.capabilities : undefined;
+  if (capabilities === undefined) return undefined;
+  const refuse = (why: string) => ({
+    refuse: {
+      reason: 'UnsupportedByProvider' as const,
+      message: `spec.description was changed, but ${why}. The ${capabilities.noun} can be used as it is; put the description back`,
+    },
+  });
+  if (capabilities.rename !== true) return refuse(capabilities.rename);
+  if (target.existingID !== undefined) return refuse('what was adopted keeps its own texts');
+  return {
+    texts: {
+      name: target.name,
+      ...(displayName === undefined ? {} : { displayName }),
+      ...(description === undefined ? {} : { description }),
+    },
+  };
 }
 
 /** Whether an object has something under way at the vendor, and so holds its lane. */

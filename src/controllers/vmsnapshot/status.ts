@@ -104,7 +104,9 @@ export function statusOf(facts: Facts<VMSnapshot, unknown>, finish: Finish): VMS
   const configMapName = spec.ovirt?.saveConfigurationTo?.configMapName;
   if (seen.configurationKept === true && configMapName !== undefined)
     next.configuration = { type: 'ovf', configMapName };
+  if (record.description !== undefined) next.description = record.description ?? undefined;
   if (record.completedAt !== undefined && status.completionTime === undefined) {
+    next.description = intent?.target.description;
     next.completionTime = timestamp(record.completedAt);
   }
   const completion = next.completionTime ?? status.completionTime;
