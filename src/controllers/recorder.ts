@@ -57,6 +57,9 @@ const everyday: ReadonlySet<string> = new Set<Reason>([
   'WaitingForProvider',
   'Provisioning',
   'Replicating',
+  'Restoring',
+  'WaitingForQuiesce',
+  'AwaitingDecision',
   'Deleting',
   'Paused',
 ]);

@@ -107,6 +107,11 @@ describe('what an engine lacks is refused, never ignored', () => {
       wanting({ source: { vm: { name: 'vm-a', stampID: otherUID } } }),
       refused('UnsupportedByProvider', 'spec.source.vm.stampID'),
     ],
+    [
+      'a stamp of what is there',
+      wanting({ source: { existing: { id: 'c', vm: { name: 'vm-a' }, stampID: otherUID } } }),
+      refused('UnsupportedByProvider', 'spec.source.existing.stampID'),
+    ],
   ]);
   it('and of Azure what is an engine’s', () => {
     const facts = wanting(
@@ -326,6 +331,11 @@ describe('adoption', () => {
       refused('InvalidSpec', 'spec.source.existing.vm is not set'),
     ],
     ['reads the VM first', adopting({}), { next: { do: 'ReadVM', query: { name: 'vm-a' } } }],
+    [
+      'reads the VM on its stamp, where there are stamps',
+      adopting({}, { source: { existing: { ...existing, stampID: otherUID } } }, lacking({ stamps: true })),
+      { next: { do: 'ReadVM', query: { name: 'vm-a', stampID: otherUID } } },
+    ],
     [
       'reads the snapshot of that VM',
       adopting(seenVM),

@@ -58,7 +58,7 @@ export function prepareNew(facts: SnapshotFacts, provider: VMOperator): Preparat
 /** As `prepareNew`, for a snapshot that is there. */
 export function prepareAdoption(facts: SnapshotFacts, _provider: VMOperator): Preparation {
   const { object, seen, settings } = facts;
-  const { id = '', vm: wanted } = object.spec.source.existing ?? {};
+  const { id = '', vm: wanted, stampID } = object.spec.source.existing ?? {};
   if (wanted === undefined)
     return {
       refuse: {
@@ -67,7 +67,8 @@ export function prepareAdoption(facts: SnapshotFacts, _provider: VMOperator): Pr
           'spec.source.existing.vm is not set: snapshots of this provider lie with their VM, so name it by id or name',
       },
     };
-  const found = resolvedVM(facts, wanted, 'Adopt');
+  const stamp = stampID === undefined ? {} : { stampID };
+  const found = resolvedVM(facts, { ...wanted, ...stamp }, 'Adopt');
   if ('preparation' in found) return found.preparation;
   const { vm, containerID } = found;
   if (seen.source === undefined) return { next: { do: 'ReadSource', ref: { id, containerID } } };
