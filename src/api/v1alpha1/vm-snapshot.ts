@@ -54,7 +54,7 @@ const VMSnapshotSpec = object(
                   {},
                 ),
               ),
-              stampID: optional(stampID('the stamp on which the checkpoint lies. Unset: found from it.')),
+              stampID: optional(stampID('the stamp on which the VM lies. Unset: found from the VM.')),
             },
             {
               description:
