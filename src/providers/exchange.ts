@@ -41,3 +41,26 @@ export function withoutForm(response: HttpResponse, vendor: string): string {
   const said = words === '' ? 'with an empty body' : `and said: ${words}`;
   return `the endpoint answered ${response.status}, not in the form of ${vendor}, ${said}`;
 }
+
+/**
+ * What a login that all wait for came to, or a failure for the caller who no longer waits; the others go on waiting.
+ * Undefined: it succeeded.
+ */
+export async function untilAborted(
+  fetching: Promise<Failure | undefined>,
+  signal: AbortSignal,
+): Promise<Failure | undefined> {
+  const message = 'the call was given up here while it waited for a login';
+  const gone: Failure = { kind: 'Unavailable', error: { code: 'Aborted', message } };
+  if (signal.aborted) return gone;
+  let onAbort: () => void = () => {};
+  const aborted = new Promise<Failure>((resolve) => {
+    onAbort = () => resolve(gone);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([fetching, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,5 +1,6 @@
 import type { ClientSecretCredentialOptions, TokenCredential } from '@azure/identity';
 import { backoffDelay } from '../../runtime/backoff.ts';
+import { untilAborted } from '../exchange.ts';
 import {
   type HttpFailure,
   type HttpRequest,
@@ -309,23 +310,4 @@ function scrub(text: string, auth: AzureAuth): string {
 
 function unavailable(code: string, message: string, status?: number): Failure {
   return { kind: 'Unavailable', error: { code, message, ...(status === undefined ? {} : { status }) } };
-}
-
-/** The failure that the promise comes to, or that of a caller who no longer waits; others go on waiting. */
-async function untilAborted(
-  fetching: Promise<Failure | undefined>,
-  signal: AbortSignal,
-): Promise<Failure | undefined> {
-  const gone = unavailable('Aborted', 'the call was given up here while it waited for a token');
-  if (signal.aborted) return gone;
-  let onAbort: () => void = () => {};
-  const aborted = new Promise<Failure>((resolve) => {
-    onAbort = () => resolve(gone);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([fetching, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
