@@ -1,5 +1,6 @@
 /** Finds the command that is meant, runs it, and says how it ended. */
 import { type Command, commandHelp, helpOption, overview, type Surroundings } from './command.ts';
+import { doctor } from './commands/doctor.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { exitCodes, explained, UsageError } from './failure.ts';
@@ -7,7 +8,7 @@ import { readOptions } from './options.ts';
 import { tell } from './output.ts';
 import { harmless, painter } from './text.ts';
 
-export const commands: readonly Command[] = [status, snapshot];
+export const commands: readonly Command[] = [status, snapshot, doctor];
 
 /** Runs the plugin. Gives the exit code; throws nothing. */
 export async function runProgram(args: string[], surroundings: Surroundings): Promise<number> {
