@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// In CI nobody starts a test again by hand when the machine stood still for a while; a second failure is one.
+const retry = process.env.CI === 'true' ? 1 : 0;
+
 export default defineConfig({
   test: {
     projects: [
@@ -7,6 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           setupFiles: ['test/support/fixed-seed.ts'],
+          retry,
           include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts', 'test/simulators/**/*.test.ts'],
         },
       },
@@ -16,8 +20,7 @@ export default defineConfig({
           include: ['test/{controlplane,integration,conformance,chaos}/**/*.test.ts'],
           setupFiles: ['test/support/fixed-seed.ts'],
           globalSetup: ['test/controlplane/vitest-setup.ts'],
-          // In CI nobody starts a test again by hand when the machine stood still for a while; a second failure is one.
-          retry: process.env.CI === 'true' ? 1 : 0,
+          retry,
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
