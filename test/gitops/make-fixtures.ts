@@ -115,5 +115,5 @@ write('VMSnapshot-being-deleted', { ...ready, metadata: { ...ready.metadata, del
 
 writeFileSync(
   join(healthFolder, 'health_test.yaml'),
-  dump(healthTest(readFixtures()), { lineWidth: 110, noRefs: true }),
+  dump(healthTest(readFixtures()), { lineWidth: 110, noRefs: true, quoteStyle: 'double' }),
 );

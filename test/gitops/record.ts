@@ -30,7 +30,7 @@ export function recordFixture(object: object): void {
 
 /** The text of a fixture's file. */
 export function fixtureText(origin: string, fixture: Fixture): string {
-  return `# ${origin}\n${dump(fixture, { lineWidth: 110, noRefs: true })}`;
+  return `# ${origin}\n${dump(fixture, { lineWidth: 110, noRefs: true, quoteStyle: 'double' })}`;
 }
 
 function asFixture({ apiVersion, kind, metadata, spec, status }: Fixture): Fixture {

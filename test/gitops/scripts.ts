@@ -5,7 +5,9 @@ import { load, loadAll } from 'js-yaml';
 import type { KubernetesObject } from '../../src/api/kubernetes-object.ts';
 import type { Health } from './reader.ts';
 
-const argocd = join(import.meta.dirname, '../../config/argocd');
+/** The folder of the manifests. */
+export const configFolder = join(import.meta.dirname, '../../config');
+const argocd = join(configFolder, 'argocd');
 
 /** The folder of the group in Argo CD's own layout. */
 export const layout = join(argocd, 'resource_customizations/keyframe.dev');
@@ -51,8 +53,8 @@ export function customization(kind: string): { health: string | undefined; actio
   };
 }
 
-/** The manifests in a file of config. */
+/** The manifests in a file of config, by its path from there. */
 export function manifestsIn(path: string): KubernetesObject[] {
-  const documents = loadAll(text(join(argocd, '..', path))) as (KubernetesObject | null)[];
+  const documents = loadAll(text(join(configFolder, path))) as (KubernetesObject | null)[];
   return documents.filter((document) => document !== null);
 }
