@@ -4,9 +4,10 @@
 import { condition } from '../api/conditions.ts';
 import type { KubernetesObject } from '../api/kubernetes-object.ts';
 import { finalizer } from '../api/names.ts';
-import type { Condition, Operation } from '../api/v1alpha1/common.ts';
+import type { Condition, Operation, ProviderRef } from '../api/v1alpha1/common.ts';
 import type { RestorePointCollection } from '../api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from '../api/v1alpha1/restore-point-copy.ts';
+import type { VMRestore } from '../api/v1alpha1/vm-restore.ts';
 import type { VMSnapshot } from '../api/v1alpha1/vm-snapshot.ts';
 import type { VMSnapshotInventory } from '../api/v1alpha1/vm-snapshot-inventory.ts';
 import type { SnapshotTarget } from '../providers/provider.ts';
@@ -27,6 +28,8 @@ import {
   isUnderWay as isCopyUnderWay,
   laneInto,
 } from './restorepointcopy/policy.ts';
+import type { RestoreNeighbours } from './vmrestore/facts.ts';
+import { isUnderWay as isRestoreUnderWay } from './vmrestore/outcome.ts';
 import { vmLimit } from './vmsnapshot/azure.ts';
 import type { SnapshotNeighbours } from './vmsnapshot/facts.ts';
 import { isUnderWay as isSnapshotUnderWay } from './vmsnapshot/policy.ts';
@@ -44,11 +47,29 @@ export const snapshotIndexers: Indexers<VMSnapshot> = {
   vm: (object) => lower(object.status?.vm?.id ?? readIntent<SnapshotTarget>(object)?.target.vmID),
   snapshotID: ({ status, spec }) => lower(status?.snapshotID ?? spec.source.existing?.id),
   container: (object) => lower(readIntent<SnapshotTarget>(object)?.target.containerID),
+  /** Endpoints at which something of it is under way. */
+  busyEndpoint: (object) =>
+    isSnapshotUnderWay(object) || object.metadata.deletionTimestamp !== undefined
+      ? lower(readIntent<SnapshotTarget>(object)?.endpointID)
+      : [],
   /** Those that will need the VM's collection, whether they say so or wait for their turn. */
   vmUID: ({ metadata, status }) =>
     lower(status?.vm?.uid === undefined ? undefined : `${metadata.namespace}/${status.vm.uid}`),
   collectionName: ({ metadata, spec }) =>
     spec.azure?.collectionRef === undefined ? [] : [`${metadata.namespace}/${spec.azure.collectionRef.name}`],
+};
+
+export const restoreIndexers: Indexers<VMRestore> = {
+  namespace: ({ metadata }) => [metadata.namespace ?? ''],
+  snapshotName: ({ metadata, spec }) => [`${metadata.namespace}/${spec.source.snapshotRef.name}`],
+  vm: ({ spec, status }) => lower(status?.vm?.id ?? spec.target?.vmID),
+  /** The endpoint at which something of it is under way. */
+  busyEndpoint: (object) => (isRestoreUnderWay(object) ? lower(object.status?.endpointID) : []),
+  /** Until it has begun, the provider is that of its VMSnapshot. */
+  provider: ({ metadata, status }) => {
+    const ref = status?.providerRef as ProviderRef | undefined;
+    return ref === undefined ? [] : [providerKey(ref, metadata.namespace ?? '')];
+  },
 };
 
 export const inventoryIndexers: Indexers<VMSnapshotInventory> = {
@@ -111,6 +132,7 @@ export interface Caches {
   snapshots: Informer<VMSnapshot>;
   copies: Informer<RestorePointCopy>;
   collections: Informer<RestorePointCollection>;
+  restores: Informer<VMRestore>;
   /** Absent in namespaced mode, where no namespace can be read but by name. */
   namespaces: Informer<Namespace> | undefined;
 }
@@ -150,8 +172,11 @@ export class Neighbourhood {
   }
 
   ofSnapshot = (object: VMSnapshot): SnapshotNeighbours & CommonNeighbours => {
-    const { snapshots, copies, collections } = this.#caches;
+    const { snapshots, copies, collections, restores } = this.#caches;
     const { namespace, name, uid } = object.metadata;
+    const restoring = restores
+      .byIndex('snapshotName', `${namespace}/${name}`)
+      .filter(({ status }) => status?.completionTime === undefined);
     const copying = new Set([
       ...copies.byIndex('snapshotName', `${namespace}/${name}`),
       ...lower(object.status?.snapshotID).flatMap((id) => copies.byIndex('source', id)),
@@ -162,8 +187,14 @@ export class Neighbourhood {
         .map((copy) => called(copy, namespace));
     return {
       ...this.#common(namespace),
-      dependents: names(isCopyUnderWay),
-      readers: names((copy) => isCopyUnderWay(copy) || isWaiting(copy)),
+      dependents: [
+        ...names(isCopyUnderWay),
+        ...restoring.filter(isRestoreUnderWay).map((restore) => called(restore, namespace)),
+      ],
+      readers: [
+        ...names((copy) => isCopyUnderWay(copy) || isWaiting(copy)),
+        ...restoring.map((restore) => called(restore, namespace)),
+      ],
       collection: (wanted) => collections.get(namespace, wanted),
       vmLane: (vmID, limit) => this.#vmLane(object, vmID, limit),
       adoptedBy: (snapshotID) => {
@@ -202,6 +233,24 @@ export class Neighbourhood {
               (holdsCopy(other) || (isLive(other) && isOlder(other, object))),
           );
         return rival === undefined ? undefined : called(rival, namespace);
+      },
+    };
+  };
+
+  ofRestore = (object: VMRestore): RestoreNeighbours => {
+    const { snapshots } = this.#caches;
+    const { namespace, uid } = object.metadata;
+    return {
+      ...this.#common(namespace),
+      snapshot: (wanted) => snapshots.get(namespace, wanted),
+      objectWithUID: (wanted) => {
+        const [owner] = snapshots.byIndex('uid', wanted);
+        return owner === undefined ? undefined : called(owner, namespace);
+      },
+      vmLane: (vmID) => {
+        const busy =
+          this.#snapshotsOf(vmID, namespace).find(isSnapshotUnderWay) ?? this.#restoring(vmID, uid);
+        return { sends: [], ...(busy === undefined ? {} : { busy: called(busy, namespace) }) };
       },
     };
   };
@@ -309,12 +358,8 @@ export class Neighbourhood {
 
   #vmLane(object: VMSnapshot, vmID: string, limit: string): LaneView {
     const { uid, namespace } = object.metadata;
-    const peers = this.#caches.snapshots.byIndex('vm', vmID.toLowerCase()).filter(({ metadata, status }) => {
-      if (metadata.uid === uid) return false;
-      // As `weighs`: of another namespace counts what the operator has resolved.
-      return metadata.namespace === namespace || status?.vm?.id?.toLowerCase() === vmID.toLowerCase();
-    });
-    const busy = peers.find(isSnapshotUnderWay);
+    const peers = this.#snapshotsOf(vmID, namespace).filter(({ metadata }) => metadata.uid !== uid);
+    const busy = peers.find(isSnapshotUnderWay) ?? this.#restoring(vmID, uid);
     const sends = this.#lanes.sends(limit);
     for (const peer of peers) {
       const intent = readIntent<SnapshotTarget>(peer);
@@ -323,6 +368,23 @@ export class Neighbourhood {
         sends.set(intent.target.name, sentAt(peer.status?.creationTime, intent.startedAt));
     }
     return { sends: [...sends.values()], ...(busy === undefined ? {} : { busy: called(busy, namespace) }) };
+  }
+
+  /** The snapshots of a VM; as `weighs`, of another namespace counts what the operator has resolved. */
+  #snapshotsOf(vmID: string, namespace: string | undefined): VMSnapshot[] {
+    return this.#caches.snapshots
+      .byIndex('vm', vmID.toLowerCase())
+      .filter(
+        ({ metadata, status }) =>
+          metadata.namespace === namespace || status?.vm?.id?.toLowerCase() === vmID.toLowerCase(),
+      );
+  }
+
+  /** The restore that is at work on a VM, other than that of the UID. */
+  #restoring(vmID: string, uid: string): VMRestore | undefined {
+    return this.#caches.restores
+      .byIndex('vm', vmID.toLowerCase())
+      .find((restore) => restore.metadata.uid !== uid && isRestoreUnderWay(restore));
   }
 
   #copyLane(object: RestorePointCopy, lane: string, createdAt: string | undefined): LaneView {
