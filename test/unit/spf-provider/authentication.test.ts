@@ -33,9 +33,9 @@ function senderOf(spf: SpfSimulator, auth: SPFAuth, root = spf.adminRoot): Sende
   return sender;
 }
 
-function ntlm(spf: SpfSimulator, more: Partial<{ user: string; password: string }> = {}): SPFAuth {
+function ntlm(spf: SpfSimulator, more: Partial<{ username: string; password: string }> = {}): SPFAuth {
   const { domain, user, password } = spf.account;
-  return { ntlm: { user: `${domain}\\${user}`, password, ...more } };
+  return { ntlm: { username: `${domain}\\${user}`, password, ...more } };
 }
 
 const headers = { accept: 'application/json', 'x-ms-principal-id': 'user@contoso.com' };
@@ -67,11 +67,11 @@ describe('every way of authentication', () => {
     const { domain, user, password } = spf.account;
     const certificate = { certificate: spf.clientCertificate.cert, key: spf.clientCertificate.key };
     const ways: [SPFAuth, string][] = [
-      [{ basic: { user: `${domain}\\${user}`, password } }, spf.adminRoot],
-      [{ basic: { user, password } }, spf.tenantRoot],
+      [{ basic: { username: `${domain}\\${user}`, password } }, spf.adminRoot],
+      [{ basic: { username: user, password } }, spf.tenantRoot],
       [ntlm(spf), spf.tenantRoot],
-      [ntlm(spf, { user }), spf.adminRoot],
-      [ntlm(spf, { user: `${user}@contoso.example` }), spf.adminRoot],
+      [ntlm(spf, { username: user }), spf.adminRoot],
+      [ntlm(spf, { username: `${user}@contoso.example` }), spf.adminRoot],
       [{ bearer: { token: spf.bearerToken } }, spf.wapAdminRoot],
       [{ bearer: { token: `${spf.bearerToken}\n` } }, spf.wapTenantRoot],
       [{ bearer: { token: spf.bearerToken } }, spf.wapPublicRoot],
@@ -88,10 +88,10 @@ describe('every way of authentication', () => {
     spf.addAccount({ user: 'guest', password: 'x', mayUseSpf: false });
     const other = await createClientCertificate('other');
     const ways: [SPFAuth, string][] = [
-      [{ basic: { user: spf.account.user, password: 'wrong' } }, spf.adminRoot],
+      [{ basic: { username: spf.account.user, password: 'wrong' } }, spf.adminRoot],
       [ntlm(spf, { password: 'wrong' }), spf.adminRoot],
-      [ntlm(spf, { user: 'OTHER\\nobody' }), spf.adminRoot],
-      [{ ntlm: { user: 'guest', password: 'x' } }, spf.adminRoot],
+      [ntlm(spf, { username: 'OTHER\\nobody' }), spf.adminRoot],
+      [{ ntlm: { username: 'guest', password: 'x' } }, spf.adminRoot],
       [{ bearer: { token: 'wrong' } }, spf.wapTenantRoot],
       [{ clientCertificate: { certificate: other.cert, key: other.key } }, spf.wapPublicRoot],
     ];
@@ -101,9 +101,9 @@ describe('every way of authentication', () => {
   });
 
   test.each<[string, SPFAuth]>([
-    ['no user', { basic: { user: ' ', password: 'secret-1' } }],
-    ['no password', { ntlm: { user: 'a', password: '' } }],
-    ['a colon in the user', { basic: { user: 'a:b', password: 'secret-1' } }],
+    ['no user', { basic: { username: ' ', password: 'secret-1' } }],
+    ['no password', { ntlm: { username: 'a', password: '' } }],
+    ['a colon in the user', { basic: { username: 'a:b', password: 'secret-1' } }],
     ['a token of several lines', { bearer: { token: 'secret-1\r\nx: y' } }],
     ['a certificate that is none', { clientCertificate: { certificate: 'x', key: 'secret-1' } }],
     ['a principal that is none', { negotiate: { principal: 'a b', keytab: Buffer.from([5, 2, 0, 0]) } }],

@@ -17,7 +17,7 @@ type Scheme = 'NTLM' | 'Negotiate';
  * @param host with its port
  */
 export function ntlmMechanism(account: WindowsUser, rootURL: string, host: string): Mechanism {
-  const credentials = { ...splitUser(account.user), password: account.password };
+  const credentials = { ...splitUser(account.username), password: account.password };
   const servicePrincipal = `HTTP/${host.replace(/:\d+$/, '')}`;
   let scheme: Scheme = 'NTLM';
 

@@ -14,7 +14,7 @@ import { WindowsConnections } from './windows-connections.ts';
 
 /** A Windows account: `DOMAIN\user`, `user@domain`, or `user` for an account of the server itself. */
 export interface WindowsUser {
-  user: string;
+  username: string;
   password: string;
 }
 
@@ -59,11 +59,11 @@ export function createSender(options: SenderOptions): Sender {
   const { auth, root, tls, maxConnections, monotonic } = options;
   const transport = { ...(tls === undefined ? {} : { tls }), maxConnections, monotonic };
   if ('basic' in auth) {
-    const { user, password } = auth.basic;
+    const { username, password } = auth.basic;
     requireUser(auth.basic, 'basic');
-    if (user.includes(':'))
+    if (username.includes(':'))
       throw new TypeError('a user name with a colon cannot be sent by basic authentication');
-    const encoded = Buffer.from(`${user}:${password}`, 'utf8').toString('base64');
+    const encoded = Buffer.from(`${username}:${password}`, 'utf8').toString('base64');
     return new HeaderSender('basic', `Basic ${encoded}`, transport);
   }
   if ('bearer' in auth) {
@@ -83,8 +83,8 @@ export function createSender(options: SenderOptions): Sender {
   return new WindowsConnections('negotiate', kerberosMechanism(auth.negotiate, host), transport);
 }
 
-function requireUser({ user, password }: WindowsUser, name: string): void {
-  if (user.trim() === '' || password === '') {
+function requireUser({ username, password }: WindowsUser, name: string): void {
+  if (username.trim() === '' || password === '') {
     throw new TypeError(`${name} authentication needs a user name and a password`);
   }
 }

@@ -8,7 +8,7 @@ export interface Key {
 }
 
 /** A value that a property is to equal. */
-export type Literal = { guid: string } | { text: string };
+export type Literal = { guid: string } | { text: string } | { boolean: boolean };
 
 const guidForm = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** IIS takes a query of 2,048 characters unless told otherwise. */
@@ -53,13 +53,15 @@ export function entityPath(set: SetName, key: Key): string {
  * filter, so that the caller compares again. Throws a TypeError for what no filter can hold.
  */
 export function filterPath(set: SetName, wanted: Record<string, Literal>): string {
-  const terms = Object.entries(wanted).map(
-    ([property, value]) =>
-      `${property} eq ${'guid' in value ? guidLiteral(value.guid) : textLiteral(value.text)}`,
-  );
+  const terms = Object.entries(wanted).map(([property, value]) => `${property} eq ${written(value)}`);
   if (terms.length === 0) return set;
   // By hand, so that `$` stays plain and a space is no `+` (SPF sheet, section 9).
   return `${set}?$filter=${encodeURIComponent(terms.join(' and '))}`;
+}
+
+function written(value: Literal): string {
+  if ('guid' in value) return guidLiteral(value.guid);
+  return 'text' in value ? textLiteral(value.text) : String(value.boolean);
 }
 
 /**
