@@ -7,6 +7,7 @@ import type { RestorePointCopy } from './api/v1alpha1/restore-point-copy.ts';
 import type { ClusterVMProvider, VMProvider } from './api/v1alpha1/vm-provider.ts';
 import type { VMSnapshot } from './api/v1alpha1/vm-snapshot.ts';
 import type { VMSnapshotInventory } from './api/v1alpha1/vm-snapshot-inventory.ts';
+import { type CountedObject, type Deadlines, providerNamedBy } from './controllers/census.ts';
 import { readIntent } from './controllers/intent.ts';
 import { Lanes } from './controllers/lanes.ts';
 import { Engine } from './controllers/lifecycle/engine.ts';
@@ -31,7 +32,7 @@ import { ProviderController } from './controllers/vmprovider/controller.ts';
 import type { AnyProviderObject } from './controllers/vmprovider/decide.ts';
 import { isUnderWay as isSnapshotUnderWay, snapshotPolicy } from './controllers/vmsnapshot/policy.ts';
 import { InventoryController } from './controllers/vmsnapshotinventory/controller.ts';
-import { operatorMetrics } from './metrics.ts';
+import { type CountedKind, type MetricsSources, noProvider, operatorMetrics } from './metrics.ts';
 import { Budgets } from './providers/budget.ts';
 import type { Clock } from './runtime/clock.ts';
 import { Controller, type Reconcile } from './runtime/controller.ts';
@@ -147,12 +148,22 @@ export class Operator {
       namespaces: this.#namespaces,
     };
     const neighbourhood = new Neighbourhood(caches, lanes, client);
-    const operator = operatorMetrics(metrics.registry, { ...caches, budgets, unknownOutcomes });
+    const operator = operatorMetrics(metrics.registry, this.#metricsSources(budgets, unknownOutcomes));
     const recorder = <O extends RecordedObject>(
       resource: ResourceType,
       informer: Informer<O & KubeObject>,
       bounded = false,
-    ) => new Recorder<O>({ resource, bounded, client, informer, events, clock });
+    ) =>
+      new Recorder<O>({
+        resource,
+        bounded,
+        client,
+        informer,
+        events,
+        clock,
+        onReason: (before, reason) => operator.onReason(resource.kind, before, reason),
+        onEvent: (object, word) => operator.onEvent(resource.kind, object, word),
+      });
     const shared = { client, registry, unknownOutcomes, lanes, listings, settings, clock };
     const onStep = this.#options.onStep === undefined ? {} : { onStep: this.#options.onStep };
 
@@ -190,15 +201,25 @@ export class Operator {
       informer: this.#inventories,
       recorder: recorder<VMSnapshotInventory>(resourceTypes.VMSnapshotInventory, this.#inventories),
     });
-    const inventories = this.#controller('vmsnapshotinventory', (key, context) =>
-      inventoryController.reconcile(key, context),
+    const inventories = this.#controller(
+      'vmsnapshotinventory',
+      (key, context) => inventoryController.reconcile(key, context),
+      this.#inventories,
     );
-    const snapshots = this.#controller('vmsnapshot', (key, context) =>
-      snapshotEngine.reconcile(key, context),
+    const snapshots = this.#controller(
+      'vmsnapshot',
+      (key, context) => snapshotEngine.reconcile(key, context),
+      this.#snapshots,
     );
-    const copies = this.#controller('restorepointcopy', (key, context) => copyEngine.reconcile(key, context));
-    const collections = this.#controller('restorepointcollection', (key, context) =>
-      collectionController.reconcile(key, context),
+    const copies = this.#controller(
+      'restorepointcopy',
+      (key, context) => copyEngine.reconcile(key, context),
+      this.#copies,
+    );
+    const collections = this.#controller(
+      'restorepointcollection',
+      (key, context) => collectionController.reconcile(key, context),
+      this.#collections,
     );
 
     const serveProviders = <O extends AnyProviderObject>(
@@ -219,8 +240,11 @@ export class Operator {
         users: (key) => this.#usersOf(key),
         onRequest: operator.onVendorRequest,
       });
-      const queue = this.#controller(kind.toLowerCase(), async (key, context) =>
-        this.#serves(kind, key) ? controller.reconcile(key, context) : void (await controller.leave(key)),
+      const queue = this.#controller(
+        kind.toLowerCase(),
+        async (key, context) =>
+          this.#serves(kind, key) ? controller.reconcile(key, context) : void (await controller.leave(key)),
+        informer,
       );
       this.#closers.push(() => controller.close());
       registry.onSuspicion((suspect) => {
@@ -230,7 +254,10 @@ export class Operator {
       informer.on({
         added: ({ metadata }) => queue.add(objectKey(metadata), 'due'),
         updated: (before, after) => isForReconcile(before, after) && queue.add(objectKey(after.metadata)),
-        deleted: ({ metadata }) => queue.add(objectKey(metadata)),
+        deleted: ({ metadata }) => {
+          void operator.forgetProvider(`${kind}/${objectKey(metadata)}`);
+          queue.add(objectKey(metadata));
+        },
       });
       this.#shard?.get(kind)?.on({
         added: ({ metadata }) => queue.add(objectKey(metadata), 'due'),
@@ -282,7 +309,11 @@ export class Operator {
     return informer;
   }
 
-  #controller(name: string, reconcile: Reconcile): WorkQueue {
+  #controller<O extends CountedObject>(
+    name: string,
+    reconcile: Reconcile,
+    informer: Informer<O & KubeObject>,
+  ): WorkQueue {
     const { clock, log, metrics, workers } = this.#options;
     const queue = new WorkQueue({ clock });
     metrics.watchQueue(name, queue);
@@ -296,9 +327,59 @@ export class Operator {
         clock,
         deadlineMs: 120_000,
         onReconcile: metrics.onReconcile(name),
+        about: (key): Record<string, string> => {
+          const object: CountedObject | undefined = informer.getByKey(key);
+          const provider = object && this.#providerOf(informer.resource.kind, object);
+          return provider === undefined || provider === noProvider ? {} : { provider };
+        },
       }),
     );
     return queue;
+  }
+
+  #metricsSources(budgets: Budgets, unknownOutcomes: UnknownOutcomes): MetricsSources {
+    const counted = <O extends CountedObject>(
+      informer: Informer<O & KubeObject>,
+      deadlines?: (object: O) => Deadlines,
+    ): CountedKind => ({
+      kind: informer.resource.kind,
+      list: () => informer.list(),
+      ...(deadlines === undefined ? {} : { deadlines: (object) => deadlines(object as O) }),
+    });
+    return {
+      kinds: [
+        counted(this.#snapshots, snapshotPolicy.deadlines),
+        counted(this.#copies, copyPolicy.deadlines),
+        counted(this.#collections),
+        counted(this.#inventories),
+      ],
+      providers: [
+        counted(this.#providers),
+        ...(this.#clusterProviders === undefined ? [] : [counted(this.#clusterProviders)]),
+      ],
+      providerOf: (kind, object) => this.#providerOf(kind, object),
+      budgets,
+      unknownOutcomes,
+      now: () => this.#options.clock.now(),
+    };
+  }
+
+  /** The provider that an object goes by, for logs and metrics; undefined where another shard serves it. */
+  #providerOf(kind: string, object: CountedObject): ProviderKey | undefined {
+    const isProvider = kind === 'VMProvider' || kind === 'ClusterVMProvider';
+    const key = isProvider
+      ? `${kind}/${objectKey(object.metadata)}`
+      : providerNamedBy(object, (snapshot) => this.#snapshots.getByKey(snapshot));
+    const [of = '', ...rest] = (key ?? '').split('/');
+    const isThere = this.#providerCache(of)?.getByKey(rest.join('/')) !== undefined;
+    if (this.#shard !== undefined)
+      return isThere && this.#serves(of as 'VMProvider', rest.join('/')) ? key : undefined;
+    return isThere ? key : noProvider;
+  }
+
+  #providerCache(kind: string): Informer<KubeObject> | undefined {
+    const cache = kind === 'ClusterVMProvider' ? this.#clusterProviders : this.#providers;
+    return cache as unknown as Informer<KubeObject> | undefined;
   }
 
   /** What is known of a provider that no controller has spoken of yet. */
@@ -312,11 +393,9 @@ export class Operator {
           'this operator serves single namespaces (--namespaces) and no ClusterVMProviders; name a VMProvider',
       };
     }
-    const cache: Informer<KubeObject> | undefined =
-      kind === 'ClusterVMProvider'
-        ? (this.#clusterProviders as unknown as Informer<KubeObject>)
-        : (this.#providers as unknown as Informer<KubeObject>);
-    return cache?.getByKey(rest.join('/')) === undefined ? { state: 'Absent' } : { state: 'Untried' };
+    return this.#providerCache(kind)?.getByKey(rest.join('/')) === undefined
+      ? { state: 'Absent' }
+      : { state: 'Untried' };
   }
 
   #serves(kind: 'VMProvider' | 'ClusterVMProvider', key: string): boolean {

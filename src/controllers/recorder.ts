@@ -29,8 +29,10 @@ export interface RecorderOptions<O extends RecordedObject> {
   informer: Informer<O & KubeObject>;
   events: EventRecorder;
   clock: Clock;
-  /** Told of each change of an object's reason, for metrics. */
-  onReason?: ((object: O, reason: Reason) => void) | undefined;
+  /** Told of each change of an object's reason, with the object as it was before, for metrics. */
+  onReason?: ((before: O, reason: Reason) => void) | undefined;
+  /** Told of each Event, likewise. */
+  onEvent?: ((object: O, word: Word) => void) | undefined;
 }
 
 export interface Word {
@@ -126,7 +128,8 @@ export class Recorder<O extends RecordedObject> {
   }
 
   event(object: O, word: Word): void {
-    const { events, resource } = this.#options;
+    const { events, resource, onEvent } = this.#options;
+    onEvent?.(object, word);
     events.record({
       regarding: referenceTo(resource, object as O & KubeObject),
       action: 'Reconcile',

@@ -94,7 +94,8 @@ export class UnknownOutcomes {
     this.#entries.delete(uid);
   }
 
-  get size(): number {
-    return this.#entries.size;
+  /** Whether an object has an attempt whose outcome is not known, for metrics. */
+  has(uid: string): boolean {
+    return this.#entries.has(uid);
   }
 }

@@ -29,6 +29,7 @@ export type Admission =
 
 /** How an endpoint's budget stands, for metrics. */
 export interface BudgetSnapshot {
+  limits: BudgetLimits;
   inUse: number;
   waiting: Record<Call['priority'], number>;
   /** Milliseconds for which everything, or one policy, is still held back. */
@@ -151,6 +152,7 @@ export class Budget {
       if (until > now) parkedForMs[name] = Math.max(parkedForMs[name] ?? 0, until - now);
     }
     return {
+      limits: { ...this.#limits },
       inUse: this.#inUse,
       waiting: {
         Write: this.#waiting.Write.length,

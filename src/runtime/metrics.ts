@@ -23,7 +23,7 @@ export interface RuntimeMetrics {
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** Makes a registry with the process's and the runtime's metrics. */
-export function createMetrics(build: { version: string; commit?: string }): RuntimeMetrics {
+export function createMetrics(build: { version: string }): RuntimeMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -64,10 +64,10 @@ export function createMetrics(build: { version: string; commit?: string }): Runt
   });
   new Gauge({
     name: 'keyframe_build_info',
-    help: 'Always 1; version and commit are in the labels.',
-    labelNames: ['version', 'commit', 'node'],
+    help: 'Always 1; the versions of Keyframe and of Node.js are in the labels.',
+    labelNames: ['version', 'node_version'],
     registers,
-  }).set({ version: build.version, commit: build.commit ?? 'unknown', node: process.version }, 1);
+  }).set({ version: build.version, node_version: process.version }, 1);
 
   const perQueue = (name: string, help: string, read: (queue: WorkQueue) => number) =>
     new Gauge({

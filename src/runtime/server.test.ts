@@ -92,7 +92,7 @@ describe('the server', () => {
       'keyframe_informer_last_contact_age_seconds{resource="vmsnapshots"} 1.5',
       'keyframe_events_dropped_total 4',
       'keyframe_leader 1',
-      `keyframe_build_info{version="1.2.3",commit="unknown",node="${process.version}"} 1`,
+      `keyframe_build_info{version="1.2.3",node_version="${process.version}"} 1`,
       'keyframe_kube_requests_total{verb="get",resource="secrets",subresource="",code="200"} 1',
       'keyframe_reconcile_total{controller="vmsnapshot",outcome="error"} 1',
     ]) {

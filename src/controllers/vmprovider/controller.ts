@@ -27,6 +27,7 @@ import {
   readSecrets,
   type Secrets,
   secretNeeds,
+  vendorOf,
 } from './decide.ts';
 
 /** A connection that fails is tried again sooner than `probeInterval`. */
@@ -59,7 +60,8 @@ export interface ProviderControllerOptions<O extends AnyProviderObject> {
   settleMs: number | undefined;
   clock: Clock;
   log: Logger;
-  onRequest?: (endpointID: string, report: RequestReport) => void;
+  /** Told of each request to the vendor, for metrics; `provider` as the registry has it. */
+  onRequest?: (provider: string, vendor: string, report: RequestReport) => void;
 }
 
 /** Keeps the connections: builds them from providers and Secrets, tries them, and tells the others. */
@@ -168,7 +170,11 @@ export class ProviderController<O extends AnyProviderObject> {
         status: {},
       };
     }
-    const probe = await provider.probe({ signal: context.signal, priority: 'Poll' });
+    const probe = await provider.probe({
+      signal: context.signal,
+      priority: 'Poll',
+      correlationID: context.correlationID,
+    });
     const { verdict, product } = judgeProbe(probe, object.spec);
     return { verdict, status: providerStatus(provider.endpointID, product, secrets.resourceVersion) };
   }
@@ -209,8 +215,7 @@ export class ProviderController<O extends AnyProviderObject> {
     const held = this.#held.get(key);
     if (held?.madeFrom === madeFrom) return held.provider;
     const plan = planConnection(object.spec, secrets.values);
-    const { endpointID } = plan;
-    const lease = budgets.lease(endpointID, plan.limits);
+    const lease = budgets.lease(plan.endpointID, plan.limits);
     let provider: AnyProvider;
     try {
       provider = plan.connect({
@@ -219,7 +224,9 @@ export class ProviderController<O extends AnyProviderObject> {
         log: log.child({ provider: this.registryKey(key) }),
         settleMs,
         onRequest:
-          onRequest === undefined ? undefined : (report: RequestReport) => onRequest(endpointID, report),
+          onRequest === undefined
+            ? undefined
+            : (report: RequestReport) => onRequest(this.registryKey(key), vendorOf(object.spec), report),
       });
     } catch (error) {
       lease.end();

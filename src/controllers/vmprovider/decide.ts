@@ -6,7 +6,7 @@ import type {
   VMProviderStatus,
 } from '../../api/v1alpha1/vm-provider.ts';
 import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
-import type { Product } from '../../providers/provider.ts';
+import type { Product, Vendor } from '../../providers/provider.ts';
 import type { Settings } from '../settings.ts';
 import { troubleOf, vendorWords } from '../trouble.ts';
 
@@ -26,6 +26,12 @@ export interface SecretNeed {
 
 /** What came of reading the Secrets: values by field, or why they are not there. */
 export type Secrets = { values: Record<string, string>; resourceVersion: string } | { verdict: Verdict };
+
+/** The vendor that a provider is of: the API server sees to it that it names one. */
+export function vendorOf(spec: VMProviderSpec): Vendor {
+  if (spec.ovirt !== undefined) return 'ovirt';
+  return spec.spf === undefined ? 'azure' : 'spf';
+}
 
 /** The Secret values that a provider needs. */
 export function secretNeeds(spec: VMProviderSpec): SecretNeed[] {

@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url';
 import type { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { annotations, labels } from '../../../src/api/names.ts';
+import { UnknownOutcomes } from '../../../src/controllers/unknown-outcomes.ts';
 import { help } from '../../../src/flags.ts';
 import { operatorMetrics } from '../../../src/metrics.ts';
+import { Budgets } from '../../../src/providers/budget.ts';
+import { systemClock } from '../../../src/runtime/clock.ts';
 import { createMetrics } from '../../../src/runtime/metrics.ts';
 import { flagRows, headingAnchors, linksOf, metricRows } from './pages.ts';
 
@@ -24,13 +27,13 @@ const pages = [
 
 function registry(): Registry {
   const { registry: all } = createMetrics({ version: '0' });
-  const empty = { list: () => [] } as never;
   operatorMetrics(all, {
-    snapshots: empty,
-    copies: empty,
-    collections: empty,
-    budgets: { snapshots: () => new Map() } as never,
-    unknownOutcomes: { size: 0 } as never,
+    kinds: [],
+    providers: [],
+    providerOf: () => undefined,
+    budgets: new Budgets(systemClock),
+    unknownOutcomes: new UnknownOutcomes(systemClock),
+    now: Date.now,
   });
   return all;
 }
