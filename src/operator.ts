@@ -5,6 +5,7 @@ import { annotations, finalizer } from './api/names.ts';
 import type { RestorePointCollection } from './api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from './api/v1alpha1/restore-point-copy.ts';
 import type { ClusterVMProvider, VMProvider } from './api/v1alpha1/vm-provider.ts';
+import type { VMRestore } from './api/v1alpha1/vm-restore.ts';
 import type { VMSnapshot } from './api/v1alpha1/vm-snapshot.ts';
 import type { VMSnapshotInventory } from './api/v1alpha1/vm-snapshot-inventory.ts';
 import { type CountedObject, type Deadlines, providerNamedBy } from './controllers/census.ts';
@@ -19,6 +20,7 @@ import {
   inventoryIndexers,
   type Namespace,
   Neighbourhood,
+  restoreIndexers,
   snapshotIndexers,
 } from './controllers/neighbours.ts';
 import { type ProviderKey, ProviderRegistry, type ProviderState } from './controllers/provider-registry.ts';
@@ -28,8 +30,11 @@ import { CollectionController } from './controllers/restorepointcollection/contr
 import { copyPolicy, isUnderWay as isCopyUnderWay } from './controllers/restorepointcopy/policy.ts';
 import type { Settings } from './controllers/settings.ts';
 import { UnknownOutcomes } from './controllers/unknown-outcomes.ts';
+import { VendorChanges } from './controllers/vendor-changes.ts';
 import { ProviderController } from './controllers/vmprovider/controller.ts';
 import type { AnyProviderObject } from './controllers/vmprovider/decide.ts';
+import { RestoreController } from './controllers/vmrestore/controller.ts';
+import { isUnderWay as isRestoreUnderWay } from './controllers/vmrestore/outcome.ts';
 import { isUnderWay as isSnapshotUnderWay, snapshotPolicy } from './controllers/vmsnapshot/policy.ts';
 import { InventoryController } from './controllers/vmsnapshotinventory/controller.ts';
 import { type CountedKind, type MetricsSources, noProvider, operatorMetrics } from './metrics.ts';
@@ -69,6 +74,7 @@ export class Operator {
   readonly #snapshots: Informer<VMSnapshot>;
   readonly #copies: Informer<RestorePointCopy>;
   readonly #collections: Informer<RestorePointCollection>;
+  readonly #restores: Informer<VMRestore>;
   readonly #inventories: Informer<VMSnapshotInventory>;
   readonly #providers: Informer<VMProvider>;
   readonly #clusterProviders: Informer<ClusterVMProvider> | undefined;
@@ -87,6 +93,7 @@ export class Operator {
       resourceTypes.RestorePointCollection,
       collectionIndexers,
     );
+    this.#restores = this.#informer<VMRestore>(resourceTypes.VMRestore, restoreIndexers);
     this.#inventories = this.#informer<VMSnapshotInventory>(
       resourceTypes.VMSnapshotInventory,
       inventoryIndexers,
@@ -145,6 +152,7 @@ export class Operator {
       snapshots: this.#snapshots,
       copies: this.#copies,
       collections: this.#collections,
+      restores: this.#restores,
       namespaces: this.#namespaces,
     };
     const neighbourhood = new Neighbourhood(caches, lanes, client);
@@ -164,12 +172,25 @@ export class Operator {
         onReason: (before, reason) => operator.onReason(resource.kind, before, reason),
         onEvent: (object, word) => operator.onEvent(resource.kind, object, word),
       });
+    const vendorChanges = new VendorChanges({
+      clock,
+      log,
+      intervalMs: settings.pollIntervalMs,
+      connections: () => registry.connections(),
+      isBusy: (endpointID) =>
+        [this.#snapshots, this.#restores].some(
+          (informer) => informer.byIndex('busyEndpoint', endpointID.toLowerCase()).length > 0,
+        ),
+      moved: (endpointID, vmIDs) => this.#movedAt(endpointID, vmIDs, snapshots, restores),
+    });
+    const isFollowed = (endpointID: string) => vendorChanges.isFollowed(endpointID);
     const shared = { client, registry, unknownOutcomes, lanes, listings, settings, clock };
     const onStep = this.#options.onStep === undefined ? {} : { onStep: this.#options.onStep };
 
     const snapshotEngine = new Engine({
       ...shared,
       ...onStep,
+      isFollowed,
       resource: resourceTypes.VMSnapshot,
       policy: snapshotPolicy,
       neighbours: neighbourhood.ofSnapshot,
@@ -193,6 +214,18 @@ export class Operator {
       informer: this.#collections,
       recorder: recorder<RestorePointCollection>(resourceTypes.RestorePointCollection, this.#collections),
     });
+    const restoreController = new RestoreController({
+      ...shared,
+      ...onStep,
+      neighbours: neighbourhood.ofRestore,
+      informer: this.#restores,
+      recorder: recorder<VMRestore>(resourceTypes.VMRestore, this.#restores, true),
+    });
+    const restores = this.#controller(
+      'vmrestore',
+      (key, context) => restoreController.reconcile(key, context),
+      this.#restores,
+    );
     const inventoryController = new InventoryController({
       registry,
       settings,
@@ -270,8 +303,27 @@ export class Operator {
       this.#clusterProviders &&
       serveProviders<ClusterVMProvider>('ClusterVMProvider', this.#clusterProviders);
 
-    this.#route({ snapshots, copies, collections, inventories, providers, clusterProviders }, registry);
+    this.#route(
+      { snapshots, copies, collections, restores, inventories, providers, clusterProviders },
+      registry,
+    );
     for (const controller of this.#controllers) controller.start(leading);
+    vendorChanges.start();
+    this.#closers.push(async () => vendorChanges.stop());
+  }
+
+  /** The vendor said something of VMs: what is under way there is looked at now. */
+  #movedAt(endpointID: string, vmIDs: string[] | 'all', snapshots: WorkQueue, restores: WorkQueue): void {
+    const vms = vmIDs === 'all' ? undefined : new Set(vmIDs.map((id) => id.toLowerCase()));
+    const at = endpointID.toLowerCase();
+    for (const object of this.#snapshots.byIndex('busyEndpoint', at)) {
+      const [vm = ''] = snapshotIndexers.vm?.(object) ?? [];
+      if (vms === undefined || vms.has(vm)) snapshots.add(objectKey(object.metadata), 'due');
+    }
+    for (const object of this.#restores.byIndex('busyEndpoint', at)) {
+      const [vm = ''] = restoreIndexers.vm?.(object) ?? [];
+      if (vms === undefined || vms.has(vm)) restores.add(objectKey(object.metadata), 'due');
+    }
   }
 
   /** Ends the work: what is in flight is finished within `graceMs`, or left resumable. */
@@ -351,6 +403,7 @@ export class Operator {
         counted(this.#snapshots, snapshotPolicy.deadlines),
         counted(this.#copies, copyPolicy.deadlines),
         counted(this.#collections),
+        counted(this.#restores),
         counted(this.#inventories),
       ],
       providers: [
@@ -408,6 +461,7 @@ export class Operator {
       this.#snapshots.byIndex('provider', key),
       this.#copies.byIndex('provider', key),
       this.#collections.byIndex('provider', key),
+      this.#restores.byIndex('provider', key),
     ].flat();
     return users
       .filter((user) => user.metadata.finalizers?.includes(finalizer))
@@ -416,7 +470,7 @@ export class Operator {
 
   /** Who is to look again when what changes. Level-triggered: each of these only moves a look forward. */
   #route(queues: Queues, registry: ProviderRegistry): void {
-    const { snapshots, copies, collections, inventories, providers, clusterProviders } = queues;
+    const { snapshots, copies, collections, restores, inventories, providers, clusterProviders } = queues;
     const add = (queue: WorkQueue, objects: KubernetesObject[], band?: Band) => {
       for (const object of objects) queue.add(objectKey(object.metadata), band ?? bandOf(object));
     };
@@ -432,14 +486,30 @@ export class Operator {
       (kind === 'ClusterVMProvider' ? clusterProviders : providers)?.add(rest.join('/'), 'due');
     };
 
+    /** The restores from a snapshot that are not over. */
+    const restoresOf = (snapshotKey: string) =>
+      this.#restores
+        .byIndex('snapshotName', snapshotKey)
+        .filter(({ status }) => status?.completionTime === undefined);
+    const isToBegin = (restore: VMRestore) =>
+      restore.status?.completionTime === undefined && !isRestoreUnderWay(restore);
+    /** One thing at a time is done on a VM: who waits for its turn. */
+    const vmMoved = (id: string) => {
+      add(snapshots, this.#snapshots.byIndex('vm', id).filter(waiting), 'due');
+      add(restores, this.#restores.byIndex('vm', id).filter(isToBegin), 'due');
+    };
+
     registry.onChange((key) => {
       add(snapshots, this.#snapshots.byIndex('provider', key));
       add(collections, this.#collections.byIndex('provider', key));
       add(copies, this.#copies.byIndex('provider', key));
       add(inventories, this.#inventories.byIndex('provider', key), 'drift');
-      // A copy of a VMSnapshot goes by that one's provider.
-      for (const snapshot of this.#snapshots.byIndex('provider', key))
+      add(restores, this.#restores.byIndex('provider', key));
+      // A copy of a VMSnapshot goes by that one's provider, and so does a restore.
+      for (const snapshot of this.#snapshots.byIndex('provider', key)) {
         add(copies, this.#copies.byIndex('snapshotName', objectKey(snapshot.metadata)));
+        add(restores, restoresOf(objectKey(snapshot.metadata)));
+      }
     });
 
     const collectionsOf = (object: KubernetesObject, containers: string[]) => {
@@ -451,8 +521,8 @@ export class Operator {
     };
     const snapshotMoved = (object: VMSnapshot) => {
       add(copies, this.#copies.byIndex('snapshotName', objectKey(object.metadata)));
-      for (const id of snapshotIndexers.vm?.(object) ?? [])
-        add(snapshots, this.#snapshots.byIndex('vm', id).filter(waiting), 'due');
+      add(restores, restoresOf(objectKey(object.metadata)), 'due');
+      for (const id of snapshotIndexers.vm?.(object) ?? []) vmMoved(id);
       collectionsOf(object, snapshotIndexers.container?.(object) ?? []);
     };
     this.#snapshots.on({
@@ -505,6 +575,21 @@ export class Operator {
         for (const key of collectionIndexers.provider?.(object) ?? []) providerGoes(key);
       },
     });
+    const restoreMoved = (object: VMRestore) => {
+      for (const id of restoreIndexers.vm?.(object) ?? []) vmMoved(id);
+      for (const key of restoreIndexers.snapshotName?.(object) ?? []) snapshots.add(key, 'due');
+    };
+    this.#restores.on({
+      added: (object) => add(restores, [object]),
+      updated: (before, after) => {
+        if (isForReconcile(before, after)) add(restores, [after], 'user');
+        if (isRestoreUnderWay(before) !== isRestoreUnderWay(after)) restoreMoved(after);
+      },
+      deleted: (object) => {
+        restoreMoved(object);
+        for (const key of restoreIndexers.provider?.(object) ?? []) providerGoes(key);
+      },
+    });
     this.#inventories.on({
       added: (object) => add(inventories, [object]),
       updated: (before, after) => {
@@ -520,12 +605,14 @@ export class Operator {
           add(snapshots, inNamespace(this.#snapshots, name).filter(going));
           add(copies, inNamespace(this.#copies, name).filter(going));
           add(collections, inNamespace(this.#collections, name).filter(going));
+          add(restores, inNamespace(this.#restores, name).filter(going));
         }
         // Access rules select by labels.
         if (JSON.stringify(before.metadata.labels) === JSON.stringify(after.metadata.labels)) return;
         add(snapshots, inNamespace(this.#snapshots, name).filter(waiting));
         add(copies, inNamespace(this.#copies, name).filter(waiting));
         add(collections, inNamespace(this.#collections, name).filter(waiting));
+        add(restores, inNamespace(this.#restores, name).filter(isToBegin));
         add(inventories, inNamespace(this.#inventories, name), 'drift');
       },
     });
@@ -536,6 +623,7 @@ interface Queues {
   snapshots: WorkQueue;
   copies: WorkQueue;
   collections: WorkQueue;
+  restores: WorkQueue;
   inventories: WorkQueue;
   providers: WorkQueue;
   clusterProviders: WorkQueue | undefined;

@@ -5,6 +5,8 @@ import type { AzureAuth } from '../../providers/azure/credentials.ts';
 import { endpointIDOf as azureEndpointID, createAzureProvider } from '../../providers/azure/provider.ts';
 import type { Budget } from '../../providers/budget.ts';
 import type { RequestReport } from '../../providers/exchange.ts';
+import type { SPFAuth } from '../../providers/spf/authentication/sender.ts';
+import { createSpfProvider, endpointIDOf as spfEndpointID } from '../../providers/spf/provider.ts';
 import type { Logger } from '../../runtime/log.ts';
 
 const defaultLimits = { maxConcurrent: 8, requestsPerSecond: 10, requestTimeout: '30s' };
@@ -31,7 +33,7 @@ export interface Plan {
  * TypeError when they cannot be right.
  */
 export function planConnection(spec: VMProviderSpec, values: Record<string, string>): Plan {
-  const { azure } = spec;
+  const { azure, spf } = spec;
   const limits = {
     maxConcurrent: spec.limits?.maxConcurrent ?? defaultLimits.maxConcurrent,
     requestsPerSecond: spec.limits?.requestsPerSecond ?? defaultLimits.requestsPerSecond,
@@ -71,6 +73,15 @@ export function planConnection(spec: VMProviderSpec, values: Record<string, stri
         }),
     };
   }
+  if (spf !== undefined) {
+    const { url, principalID } = spf;
+    const auth = spfAuth(spf.auth, values);
+    return {
+      endpointID: spfEndpointID({ url }),
+      limits,
+      connect: (around) => createSpfProvider({ url, principalID, auth, ...common(around) }),
+    };
+  }
   throw new TypeError('it names no vendor that this version of Keyframe knows');
 }
 
@@ -94,3 +105,36 @@ export function azureAuth(
 }
 
 const noAuth = 'spec names no way to authenticate that this version of Keyframe knows';
+
+function user(field: string, values: Record<string, string>): { username: string; password: string } {
+  return {
+    username: trimmed(values[`${field}.secretRef.usernameKey`]),
+    password: trimmed(values[`${field}.secretRef.passwordKey`]),
+  };
+}
+
+/** As `azureAuth`. */
+export function spfAuth(
+  auth: NonNullable<VMProviderSpec['spf']>['auth'],
+  values: Record<string, string>,
+): SPFAuth {
+  if (auth.basic !== undefined) return { basic: user('spec.spf.auth.basic', values) };
+  if (auth.ntlm !== undefined) return { ntlm: user('spec.spf.auth.ntlm', values) };
+  if (auth.negotiate !== undefined) {
+    const field = 'spec.spf.auth.negotiate.secretRef';
+    const principal = trimmed(values[`${field}.principalKey`]);
+    return { negotiate: { principal, keytab: Buffer.from(values[`${field}.keytabKey`] ?? '', 'base64') } };
+  }
+  if (auth.bearer !== undefined)
+    return { bearer: { token: trimmed(values['spec.spf.auth.bearer.secretRef']) } };
+  if (auth.clientCertificate !== undefined) {
+    const field = 'spec.spf.auth.clientCertificate.secretRef';
+    return {
+      clientCertificate: {
+        certificate: values[`${field}.certificateKey`] ?? '',
+        key: values[`${field}.privateKeyKey`] ?? '',
+      },
+    };
+  }
+  throw new TypeError(noAuth);
+}
