@@ -223,8 +223,8 @@ export function waitOf(response: HttpResponse, now: number): number | undefined 
 /** The row that fits an error; undefined when none does. */
 export function rowFor({ code, numbers, message }: ErrorBody): OutcomeRow | undefined {
   const codes = [...(code === undefined ? [] : [code]), ...numbers];
-  // What stands in quotes are names, and a VM may be called 'quota'.
-  const words = message.replace(/'[^']*'|"[^"]*"/g, ' ');
+  // What stands in quotes are names, and a VM may be called 'quota'; but for that of the one property that matters.
+  const words = message.replace(/'[^']*'|"[^"]*"/g, (quoted) => (/^.Confirm.$/.test(quoted) ? quoted : ' '));
   return outcomeTable.find(
     (row) =>
       (row.code === undefined || codes.some((one) => row.code?.test(one))) &&

@@ -21,6 +21,8 @@ export interface WireRequest {
   /** Names in lower case; the values of a repeated header are joined by a comma. */
   headers: Record<string, string>;
   body: Buffer;
+  /** What it came over, for what belongs to a connection and not to a request. */
+  socket: Socket;
 }
 
 /** An answer. A header given as a list is sent once for each value. */
@@ -46,6 +48,8 @@ export type WireHandler = (request: WireRequest) => WireHandling;
 export interface ListenOptions {
   /** With it the server speaks TLS. */
   certificate?: ServerCertificate;
+  /** Asks clients for their certificates, and takes any. */
+  asksForCertificates?: boolean;
   host?: string;
   /** 0 or absent: any free port. */
   port?: number;
@@ -75,7 +79,14 @@ export async function listen(handler: WireHandler, options: ListenOptions = {}):
     });
   };
   const server = options.certificate
-    ? createHttpsServer({ ...options.certificate, minVersion: 'TLSv1.2' }, listener)
+    ? createHttpsServer(
+        {
+          ...options.certificate,
+          minVersion: 'TLSv1.2',
+          ...(options.asksForCertificates ? { requestCert: true, rejectUnauthorized: false } : {}),
+        },
+        listener,
+      )
     : createHttpServer(listener);
   server.keepAliveTimeout = 30_000;
   const sockets = new Set<Socket>();
@@ -211,5 +222,6 @@ function wireRequest(message: IncomingMessage, body: Buffer): WireRequest {
     if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
   const method = (message.method ?? 'GET').toUpperCase();
-  return { method, rawUrl, path, rawQuery, query: new URLSearchParams(rawQuery), headers, body };
+  const { socket } = message;
+  return { method, rawUrl, path, rawQuery, query: new URLSearchParams(rawQuery), headers, body, socket };
 }

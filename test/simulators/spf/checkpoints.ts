@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { faultOfKind } from '../common/faults.ts';
 import { readEntity } from './contract.ts';
 import { checkpointMembers } from './entities.ts';
-import { contractError, notFound, vmmError } from './errors.ts';
+import { contractError, notFound, SpfError, vmmError } from './errors.ts';
 import { entityResponse } from './formats.ts';
 import { ended, type Phase } from './jobs.ts';
 import { entityTypes, type Members } from './model.ts';
@@ -66,7 +66,8 @@ export async function createCheckpoint(world: World, request: SpfRequest): Promi
     throw contractError(400, '', 'The server gives the ID of a checkpoint; send zeros, or leave it out.');
   }
   if (world.behaviour.confirm === 'demanded' && body.Confirm !== true) {
-    throw contractError(400, '', "The property 'Confirm' must be true to create a checkpoint.");
+    // Nothing that a client could know: the documents contradict each other (SPF sheet, section 3).
+    throw new SpfError(400, '', "The property 'Confirm' must be true to create a checkpoint.");
   }
   const vm = vmOf(world, request, String(body.VMId).toLowerCase(), String(body.StampId).toLowerCase());
   demandPermission(world, request, vm, 'Checkpoint');

@@ -1,11 +1,7 @@
-import { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { WireRequest } from '../common/http-server.ts';
 import type { PendingChallenge } from './ntlm-acceptor.ts';
-
-/** The name of the header that bears the connection's number. No client can send it: a colon is in no field name. */
-const connectionHeader = ':connection';
 
 /** What is known of a connection: NTLM and Negotiate authenticate it, and not a request. */
 export interface Connection {
@@ -19,33 +15,20 @@ export interface Connection {
 
 /** Tells of each request over which connection it came. */
 export class Connections {
-  readonly #connections = new Map<string, Connection>();
-  readonly #ids = new WeakMap<Socket, string>();
-  #nextId = 1;
-
-  /**
-   * Options for a server, to go with its certificate: they have each message bear the number of its connection.
-   */
-  get serverOptions(): { IncomingMessage: typeof IncomingMessage } {
-    const numberOf = (socket: Socket): string => this.#idOf(socket);
-    class NumberedMessage extends IncomingMessage {
-      constructor(socket: Socket) {
-        super(socket);
-        const id = numberOf(socket);
-        Object.defineProperty(this, 'headers', {
-          get: () => ({
-            ...(Reflect.get(IncomingMessage.prototype, 'headers', this) as object),
-            [connectionHeader]: id,
-          }),
-        });
-      }
-    }
-    return { IncomingMessage: NumberedMessage };
-  }
+  readonly #connections = new Map<Socket, Connection>();
 
   /** The connection that a request came over. */
-  of(request: WireRequest): Connection {
-    return this.#connections.get(request.headers[connectionHeader] ?? '') ?? unknownConnection();
+  of({ socket }: WireRequest): Connection {
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known;
+    const connection: Connection = {
+      pending: undefined,
+      user: undefined,
+      certificate: () => peerCertificate(socket),
+    };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => this.#connections.delete(socket));
+    return connection;
   }
 
   /** Forgets who has authenticated, as a recycled application pool does. */
@@ -55,21 +38,6 @@ export class Connections {
       connection.user = undefined;
     }
   }
-
-  #idOf(socket: Socket): string {
-    const known = this.#ids.get(socket);
-    if (known !== undefined) return known;
-    const id = String(this.#nextId);
-    this.#nextId += 1;
-    this.#ids.set(socket, id);
-    this.#connections.set(id, { ...unknownConnection(), certificate: () => peerCertificate(socket) });
-    socket.once('close', () => this.#connections.delete(id));
-    return id;
-  }
-}
-
-function unknownConnection(): Connection {
-  return { pending: undefined, user: undefined, certificate: () => undefined };
 }
 
 function peerCertificate(socket: Socket): Buffer | undefined {

@@ -193,13 +193,12 @@ export async function startSpfSimulator(options: SpfSimulatorOptions = {}): Prom
   const urlHost = host.includes(':') ? `[${host}]` : host;
   try {
     for (const door of doors) {
-      // Any client certificate is taken by TLS, as IIS does; whether it stands for a subscription is looked at later.
-      const clientAuthentication =
-        door === 'wapPublic' ? { requestCert: true, rejectUnauthorized: false } : {};
       const listening = await listen(
         server.handler(door, () => origins.get(door) ?? ''),
         {
-          certificate: { ...certificate, ...connections.serverOptions, ...clientAuthentication },
+          certificate,
+          // TLS takes any, as IIS does; whether it stands for a subscription is looked at later.
+          asksForCertificates: door === 'wapPublic',
           host: options.listenHost ?? '127.0.0.1',
           port: options.ports?.[door] ?? 0,
         },
