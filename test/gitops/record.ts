@@ -48,7 +48,7 @@ function asFixture({ apiVersion, kind, metadata, spec, status }: Fixture): Fixtu
   const plain = JSON.stringify({ apiVersion, kind, metadata: kept, spec, status })
     .replaceAll(/https:\/\/(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/g, 'https://vendor.example')
     .replaceAll(/(?:127\.0\.0\.1|localhost|\[::1\]):\d+/g, 'vendor.example')
-    .replaceAll(/-----BEGIN [\s\S]*?-----END [A-Z ]+-----(?:\\n)?/g, 'certificate')
+    .replaceAll(/(-----BEGIN CERTIFICATE-----).*?(-----END)/g, '$1\\n..\\n$2')
     .replaceAll(new RegExp(`"${metadata.namespace}"`, 'g'), '"shop"')
     .replaceAll(new RegExp(`${metadata.namespace}/`, 'g'), 'shop/');
   return JSON.parse(plain) as Fixture;
