@@ -157,7 +157,7 @@ export class Authentication {
         form: 'iis',
         headers: { 'WWW-Authenticate': `${scheme} ${challenge.challenge.toString('base64')}` },
         // A request with an effect could be carried out twice if its handshake went wrong (SPF sheet, section 12).
-        contractViolation: wire.body.length > 0,
+        contractViolation: wire.body.length > 0 || wire.headers['x-ms-principal-id'] === undefined,
       });
     }
     if (pending === undefined) {

@@ -28,7 +28,7 @@ export function ntlmMechanism(account: WindowsUser, rootURL: string, host: strin
         {
           method: 'GET',
           url: rootURL,
-          headers: { accept: 'application/json', authorization: `${scheme} ${negotiate.toString('base64')}` },
+          headers: { authorization: `${scheme} ${negotiate.toString('base64')}` },
         },
         connection,
       );

@@ -4,7 +4,7 @@ import type { Sender, SendResult } from './sender.ts';
 
 /** Sends one request over the connection that is to be authenticated, within what is left of the time. */
 export type SendLeg = (
-  request: Pick<HttpRequest, 'method' | 'url' | 'headers'>,
+  request: Pick<HttpRequest, 'method' | 'url'> & { headers: { authorization: string } },
   connection?: Connection,
 ) => ReturnType<Transport['send']>;
 
@@ -100,10 +100,13 @@ class WindowsConnection {
   /** The steps of the handshake, and in its last one the request. */
   async #handshake(request: HttpRequest, until: number): Promise<SendResult> {
     const { signal } = request;
+    const { 'content-type': _ofTheBody, ...headers } = request.headers;
     const leftMs = () => Math.max(1, until - this.#monotonic());
     const sendLeg: SendLeg = (leg, connection) =>
       this.#transport.send({
         ...leg,
+        // Whatever says on whose behalf, and in which protocol, the request itself is.
+        headers: { ...headers, ...leg.headers },
         operation: 'handshake',
         timeoutMs: leftMs(),
         ...(signal === undefined ? {} : { signal }),
