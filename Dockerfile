@@ -40,6 +40,8 @@ LABEL org.opencontainers.image.title="keyframe" \
 WORKDIR /app
 COPY --from=dependencies /build/node_modules node_modules
 COPY --from=build /build/dist dist
+# The plugin, /app/dist/cli/main.js, holds them against those of a cluster.
+COPY crds crds
 COPY LICENSE package.json ./
 ENV NODE_ENV=production
 # A number, so that the kubelet can see that it is not root.

@@ -1,18 +1,27 @@
 /** Finds the command that is meant, runs it, and says how it ended. */
 import { type Command, commandHelp, helpOption, overview, type Surroundings } from './command.ts';
+import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
+import { version } from './commands/version.ts';
+import { completionLines } from './completion/answer.ts';
 import { exitCodes, explained, UsageError } from './failure.ts';
 import { readOptions } from './options.ts';
-import { tell } from './output.ts';
+import { say, tell } from './output.ts';
 import { harmless, painter } from './text.ts';
 
-export const commands: readonly Command[] = [status, snapshot, doctor];
+export const commands: readonly Command[] = [status, snapshot, doctor, completion, version];
 
 /** Runs the plugin. Gives the exit code; throws nothing. */
 export async function runProgram(args: string[], surroundings: Surroundings): Promise<number> {
   const [name, ...rest] = args;
+  // For shells: what is being written need not be a command line yet.
+  if (name === '__complete' || name === '__complete-word') {
+    const current = name === '__complete' ? [] : [surroundings.env.KEYFRAME_COMPLETE_WORD ?? ''];
+    say(surroundings, await completionLines([...rest, ...current], commands, surroundings.version));
+    return exitCodes.done;
+  }
   if (name === undefined || name === 'help' || name === '--help' || name === '-h') {
     const meant = commands.find((command) => command.name === rest[0]);
     surroundings.stdout.write(meant === undefined ? overview(commands) : commandHelp(meant));

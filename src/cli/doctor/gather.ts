@@ -9,7 +9,7 @@ import { isNotServed } from '../failure.ts';
 import { type Gathered, gather } from '../gather.ts';
 import type { AnyObject } from '../objects.ts';
 import { ownFields, publishedFields } from './definitions.ts';
-import type { DefinitionFacts, Facts, LeaseFacts, OperatorFacts, Seen } from './facts.ts';
+import type { DefinitionFacts, Facts, LeaseFacts, OperatorFacts, Seen, ServerFacts } from './facts.ts';
 import { RawReader } from './raw.ts';
 import {
   clusterRights,
@@ -54,12 +54,16 @@ export async function gatherFacts(cluster: Cluster, build: string, where: Where)
         isGranted: await mayI(client, right, namespace),
       })),
     ),
-    looked(() => operatorsOf(client, where.operatorNamespace, objects)),
+    looked(async () =>
+      inTurns(await deploymentsOf(client, where.operatorNamespace), (deployment) =>
+        operatorFacts(client, deployment, objects),
+      ),
+    ),
     leaseFacts(client, where.operatorNamespace, defaultLease),
   ]);
   return {
     build,
-    server,
+    server: { seen: server },
     served: isAbsent(served) ? { seen: new Set() } : served,
     fields,
     ownFields: own,
@@ -92,17 +96,16 @@ async function looked<T>(look: () => Promise<T>): Promise<Seen<T>> {
   }
 }
 
-async function serverFacts(raw: RawReader): Promise<Facts['server']> {
+/** The version of the API server, and its clock. */
+export async function serverFacts(raw: RawReader): Promise<ServerFacts> {
   const before = Date.now();
   const { body, date } = await raw.get('/version');
   const { gitVersion } = (body ?? {}) as { gitVersion?: unknown };
   // The header has whole seconds: on average it is half of one behind.
   const here = (before + Date.now()) / 2;
   return {
-    seen: {
-      version: typeof gitVersion === 'string' ? gitVersion : undefined,
-      clocks: date === undefined ? undefined : { server: date + 500, here },
-    },
+    version: typeof gitVersion === 'string' ? gitVersion : undefined,
+    clocks: date === undefined ? undefined : { server: date + 500, here },
   };
 }
 
@@ -211,17 +214,26 @@ interface Deployment extends KubeObject {
 /** The name of the operator's container, in the chart and in config/operator. */
 const containerName = 'keyframe';
 
-/** The operators of the cluster, by their labels; where these may not be looked for, those of one namespace. */
-async function operatorsOf(
-  client: KubeClient,
-  namespace: string,
-  objects: AnyObject[],
-): Promise<OperatorFacts[]> {
+/** The images of the operators of the cluster. */
+export async function operatorImages(client: KubeClient, namespace: string): Promise<string[]> {
+  return (await deploymentsOf(client, namespace)).map((deployment) => containerOf(deployment)?.image ?? '');
+}
+
+function containerOf({ spec }: Deployment) {
+  return spec.template.spec.containers.find(({ name }) => name === containerName);
+}
+
+/**
+ * The operators of the cluster, by their labels, and those of one namespace.
+ *
+ * @throws ApiError where not even those of that namespace may be looked for
+ */
+async function deploymentsOf(client: KubeClient, namespace: string): Promise<Deployment[]> {
   const found = new Map<string, Deployment>();
   const look = async (options: { namespace?: string; labelSelector?: string }) => {
     const { items } = await client.listAll<Deployment>(deploymentType, options);
     for (const each of items)
-      if (each.spec.template.spec.containers.some(({ name }) => name === containerName))
+      if (containerOf(each) !== undefined)
         found.set(`${each.metadata.namespace}/${each.metadata.name}`, each);
   };
   try {
@@ -231,16 +243,17 @@ async function operatorsOf(
     if (!isForbidden(error)) throw error;
   }
   await look({ namespace });
-  return inTurns([...found.values()], (deployment) => operatorFacts(client, deployment, objects));
+  return [...found.values()];
 }
 
 async function operatorFacts(
   client: KubeClient,
-  { metadata, spec, status }: Deployment,
+  deployment: Deployment,
   objects: AnyObject[],
 ): Promise<OperatorFacts> {
+  const { metadata, spec, status } = deployment;
   const namespace = metadata.namespace ?? '';
-  const container = spec.template.spec.containers.find(({ name }) => name === containerName);
+  const container = containerOf(deployment);
   const flags = flagsOf(container?.args ?? []);
   const leaseName = flags.get('leader-election-name') ?? defaultLease;
   const account = spec.template.spec.serviceAccountName ?? 'default';
