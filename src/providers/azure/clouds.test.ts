@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { MalformedAnswer } from '../json.ts';
 import { endpointsOf, parseMetadata, resourceManagerOrigin } from './clouds.ts';
-import { MalformedAnswer } from './json.ts';
 import { type AzureEndpoint, endpointIDOf } from './provider.ts';
 
 const ids = { subscriptionID: 'SUB', tenantID: 'Tenant' };

@@ -1,5 +1,5 @@
 import { splitURL } from '../http.ts';
-import { isRecord, listOf, MalformedAnswer, recordOf, textOf } from './json.ts';
+import { isRecord, listOf, MalformedAnswer, recordOf, textOf } from '../json.ts';
 
 export type Cloud = 'AzurePublic' | 'AzureChina' | 'AzureUSGovernment' | 'Custom';
 

@@ -9,9 +9,9 @@ import {
   parseJSON,
   vendorText,
 } from '../http.ts';
+import { listOf, recordOf, textOf } from '../json.ts';
 import type { Failure } from '../outcome.ts';
 import type { TokenEndpoints } from './clouds.ts';
-import { listOf, recordOf, textOf } from './json.ts';
 import { waitOf } from './outcomes.ts';
 
 /** How the provider proves who it is: one member, as in the VMProvider, with the secret itself. */

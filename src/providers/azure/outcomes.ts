@@ -1,9 +1,9 @@
 import { retryAfterMs } from '../../runtime/kube/retry-after.ts';
 import { withoutForm } from '../exchange.ts';
 import { type HttpResponse, headerOf, parseJSON, vendorText } from '../http.ts';
+import { listOf, recordOf, textOf } from '../json.ts';
 import type { Failure, VendorError } from '../outcome.ts';
 import { parseID } from './ids.ts';
-import { listOf, recordOf, textOf } from './json.ts';
 
 /** No wait that Azure asks for is taken to be longer; the documented one for Compute is 20 minutes. */
 const longestRetryAfterMs = 3_600_000;

@@ -3,6 +3,7 @@ import type { Budget, BudgetLimits } from '../budget.ts';
 import type { RequestReport } from '../exchange.ts';
 import type { HttpResponse, TLSOptions } from '../http.ts';
 import { sameID, sameName } from '../ids.ts';
+import { MalformedAnswer } from '../json.ts';
 import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
 import type {
   Capabilities,
@@ -34,7 +35,6 @@ import {
   vmID,
   vmType,
 } from './ids.ts';
-import { MalformedAnswer } from './json.ts';
 import {
   type APIVersions,
   collectionBody,

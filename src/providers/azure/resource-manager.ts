@@ -11,6 +11,7 @@ import {
   type TLSOptions,
   Transport,
 } from '../http.ts';
+import { MalformedAnswer } from '../json.ts';
 import type { Call, Failure, Outcome, WriteCall } from '../outcome.ts';
 import {
   type CloudEndpoints,
@@ -20,7 +21,6 @@ import {
   type TokenEndpoints,
 } from './clouds.ts';
 import { type AzureAuth, TokenSource } from './credentials.ts';
-import { MalformedAnswer } from './json.ts';
 import { failureOf, malformedAnswer, quotaOf, throttleOf, waitOf } from './outcomes.ts';
 
 /** What a connection to a Resource Manager is made of. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MalformedAnswer } from '../json.ts';
 import { collectionID, pointID, vmID } from './ids.ts';
-import { MalformedAnswer } from './json.ts';
 import { collectionOf, locationOf, operationOf, pageOf, snapshotOf, vmOf } from './wire.ts';
 
 const collection = collectionID('s', 'rg', 'c');

@@ -1,5 +1,6 @@
 import { vendorText } from '../http.ts';
 import { sameID } from '../ids.ts';
+import { amountOf, isRecord, type JSONRecord, listOf, MalformedAnswer, recordOf, textOf } from '../json.ts';
 import type {
   ConsistencyLevel,
   DiskReplication,
@@ -20,7 +21,6 @@ import {
   pointType,
   vmType,
 } from './ids.ts';
-import { amountOf, isRecord, type JSONRecord, listOf, MalformedAnswer, recordOf, textOf } from './json.ts';
 import { operationFailure } from './outcomes.ts';
 
 /** Azure's disk sizes are in GiB, though it calls them GB. */
