@@ -486,16 +486,22 @@ class ServiceRootProvider implements VMOperator {
   }
 
   /**
-   * How an operation stands that no job is known of: by the VM's last task, where it is not the one before, and a job
-   * of this kind; anybody's later job takes its place. Then by what the VM is in, and what of it can be seen.
+   * How an operation stands that no job is known of: a create by what it made, for anybody's later job may look like
+   * its own; then by the VM's last task, where it is not the one before, and a job of this kind; then by what VMM has
+   * the VM in.
    */
   async #stateByVM(operation: Operation, call: Call): Promise<Outcome<OperationState>> {
     const { kind, vm, baseline, subject } = operation;
     const machine = await this.#client.getVirtualMachine(vm, call);
     if (!succeeded(machine)) return machine;
-    const task = machine.value.mostRecentTaskID;
-    let someoneIsAtWork =
-      machine.value.power === 'Busy' && (kind === 'power' || isInCheckpointOperation(machine.value));
+    const { power, mostRecentTaskID: task } = machine.value;
+    let someoneIsAtWork = kind === 'power' ? power === 'Busy' : isInCheckpointOperation(machine.value);
+    if (kind === 'create' && subject !== undefined) {
+      const checkpoints = await this.#client.listCheckpoints(vm, call);
+      if (!succeeded(checkpoints)) return checkpoints;
+      const own = checkpoints.value.find((one) => sameMark(markIn(one), subject));
+      if (own?.checkpointID !== undefined) return done({ state: someoneIsAtWork ? 'Running' : 'Succeeded' });
+    }
     if (task !== undefined && !sameGUID(task, baseline)) {
       const job = await this.#jobs.get({ id: task, stampID: vm.stampID }, call);
       if (!succeeded(job) && job.kind !== 'NotFound') return job;
@@ -503,12 +509,6 @@ class ServiceRootProvider implements VMOperator {
         if (cmdlets[kind].test(job.value.cmdlet)) return this.#endOf(operation, job.value, call);
         someoneIsAtWork ||= job.value.state === 'Running';
       }
-    }
-    if (kind === 'create' && subject !== undefined) {
-      const checkpoints = await this.#client.listCheckpoints(vm, call);
-      if (!succeeded(checkpoints)) return checkpoints;
-      const own = checkpoints.value.find((one) => sameMark(markIn(one), subject));
-      if (own?.checkpointID !== undefined) return done({ state: 'Succeeded' });
     }
     return done({ state: someoneIsAtWork ? 'Running' : 'None' });
   }

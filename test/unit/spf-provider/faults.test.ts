@@ -339,6 +339,19 @@ describe('which job it is', () => {
     expect(must(await bench.provider.getOperation(absent, read()))).toEqual({ state: 'None' });
   });
 
+  test('what is made stays so, though a later checkpoint of others fails', async () => {
+    const before = target();
+    must(await create());
+    await vi.waitFor(() => expect(bench.spf.jobs()[0]?.status).toBe('Completed'), 5_000);
+    bench.spf.skip(10);
+    bench.spf.faults.add({ operation, kind: 'job-failed', problem: 'No.' });
+    must(await bench.provider.createSnapshot({ ...target(), name: 'by another hand' }, write()));
+    await vi.waitFor(() => expect(bench.spf.jobs()[1]?.status).toBe('Failed'), 5_000);
+    bench.spf.skip(10);
+    const token = bench.provider.attemptToken(before, '') ?? '';
+    expect(must(await bench.provider.getOperation(token, read()))).toEqual({ state: 'Succeeded' });
+  });
+
   test('a task of which there is no job says nothing', async () => {
     const before = target();
     bench.spf.addForeignTask(bench.vm.id);
