@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { VMSnapshotStatus } from '../../api/v1alpha1/vm-snapshot.ts';
 import type { Failure } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
@@ -26,6 +26,8 @@ import {
   vmHeldTarget,
 } from '../testing/builders.ts';
 import { decisionTable, nothing, says } from '../testing/decision-table.ts';
+import { snapshotPolicy } from '../vmsnapshot/policy.ts';
+import { decide } from './decide.ts';
 import type { Seen } from './facts.ts';
 
 /** Snapshots whose ids are given again, and of whose making the vendor keeps a record (oVirt, SPF). */
@@ -123,6 +125,79 @@ describe('a snapshot that the engine calls finished', () => {
       says('Provisioning'),
     ],
   ]);
+});
+
+describe('a snapshot without a state of its own, as SPF has them', () => {
+  const job = 'create/stamp/vm/job/-/-';
+  const unfinished = vmHeldSnapshot({ state: 'Creating', vendorState: 'no CheckpointID yet' });
+  const making = (seen: Seen, change: VMSnapshotStatus = {}) =>
+    begun({
+      status: {
+        ...creating,
+        operation: { kind: 'Create', startedAt: ago(5 * minutes), attempts: 0, token: job },
+        ...change,
+      },
+      seen: { snapshot: done(unfinished), ...seen },
+    });
+  decisionTable([
+    ['is told by its job alone how far it is', making({}), { do: 'ReadOperation', token: job }],
+    [
+      'is waited for while the job runs',
+      making({ operation: operation('Running') }),
+      says('Provisioning', { record: { provisioningState: 'Creating' } }),
+    ],
+    [
+      'is waited for when the job is done and it does not show yet',
+      making({ operation: operation('Succeeded') }),
+      says('Provisioning'),
+    ],
+    ['is waited for while the job cannot be read', making({ operation: unavailable }), says('Provisioning')],
+    [
+      'is what a failed job left behind where that failed, and is removed',
+      making({ operation: operation('Failed', failedForGood) }),
+      { do: 'Remove', ref },
+    ],
+    [
+      'and then says why the job failed',
+      making({
+        operation: operation('Failed', failedForGood),
+        removed: { id: 'snapshot-1', outcome: done({}) },
+      }),
+      says('CreationFailed', { record: { provisioningState: 'Failed' } }),
+    ],
+    [
+      'is removed when the VM is free, once its failure is recorded',
+      making(
+        {},
+        {
+          provisioningState: 'Failed',
+          error: { reason: 'ProgressingWithRetry', message: 'no room', time: ago(minutes) },
+        },
+      ),
+      { do: 'Remove', ref },
+    ],
+    [
+      'keeps the handle of its job until that has said that it succeeded',
+      making({ snapshot: done(vmHeldSnapshot()), operation: operation('Running') }),
+      says('Provisioning', { record: { snapshotID: 'snapshot-1' } }),
+    ],
+    [
+      'is ready when its job says so',
+      making({ snapshot: done(vmHeldSnapshot()), operation: operation('Succeeded') }),
+      says('Available'),
+    ],
+    [
+      'is asked of its own job, not of what the VM did last',
+      making({ snapshot: done(vmHeldSnapshot()) }),
+      { do: 'ReadOperation', token: job },
+    ],
+  ]);
+
+  it('keeps the handle of its job in the record', () => {
+    const facts = making({ snapshot: done(vmHeldSnapshot()), operation: operation('Running') });
+    const step = decide(facts, snapshotPolicy);
+    expect(step.do === 'Finish' && step.record).not.toHaveProperty('operation');
+  });
 });
 
 describe('an id that was given again', () => {

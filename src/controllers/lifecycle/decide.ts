@@ -524,7 +524,7 @@ function provedAbsent<O extends ManagedObject, N>(
 }
 
 function byState<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: Snapshot): Step {
-  const { facts, policy } = it;
+  const { facts } = it;
   switch (snapshot.state) {
     case 'Succeeded':
       return finishedAtVendor(it, snapshot);
@@ -540,16 +540,33 @@ function byState<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: Snaps
     case 'Creating':
     case 'Locked':
     case 'Unrecognised':
-      return waitOn(
-        it,
-        {
-          reason: 'Provisioning',
-          message: `the vendor is making the ${policy.noun(facts)} ${snapshot.name}`,
-        },
-        snapshot,
-        pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random),
-      );
+      return unfinished(it, snapshot);
   }
+}
+
+/**
+ * It is not made yet. SPF's checkpoints have no state of their own, so that only the record of the attempt tells
+ * that it failed, and how far it is (SPF sheet, section 3); what is locked does not go before its lock.
+ */
+function unfinished<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: Snapshot): Step {
+  const { facts, policy, recorded } = it;
+  const token = snapshot.state === 'Locked' ? undefined : attemptToken(it);
+  if (token !== undefined) {
+    const { operation } = facts.seen;
+    if (recorded.provisioningState === 'Failed' && recorded.error !== undefined)
+      return failedAtVendor(it, snapshot);
+    if (operation === undefined) return { do: 'ReadOperation', token: recorded.operation?.token ?? token };
+    if (succeeded(operation) && operation.value.state === 'Failed') return failedAtVendor(it, snapshot);
+  }
+  return waitOn(
+    it,
+    {
+      reason: 'Provisioning',
+      message: `the vendor is making the ${policy.noun(facts)} ${snapshot.name}`,
+    },
+    snapshot,
+    pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random),
+  );
 }
 
 /** The vendor calls it finished, which need not mean that it can be used. */
@@ -578,8 +595,10 @@ function waitOn<O extends ManagedObject, N>(
   const over = overdue(it);
   const cleaning = recorded.provisioningState === 'Failed' && recorded.error !== undefined;
   const operation = recorded.operation;
-  // The vendor's own operation is over, though the data may still be on its way: its handle is a signed URL.
-  const ended = snapshot?.state === 'Succeeded' && operation?.token !== undefined;
+  // The vendor's own operation is over, though the data may still be on its way: its handle is a signed URL. Where
+  // success needs the word of the operation, the handle is kept until that is heard.
+  const ended =
+    snapshot?.state === 'Succeeded' && operation?.token !== undefined && attemptToken(it) === undefined;
   const record: RecordChange = {
     ...(snapshot === undefined ? {} : { snapshotID: snapshot.id }),
     ...(ended ? { operation: { ...operation, token: undefined } } : {}),
@@ -912,7 +931,7 @@ function vendorsWord<O extends ManagedObject, N>(it: UnderWay<O, N>, snapshot: S
   if (recorded.provisioningState === 'Failed' && recorded.error !== undefined)
     return failedAtVendor(it, snapshot);
   const { operation } = facts.seen;
-  if (operation === undefined) return { do: 'ReadOperation', token };
+  if (operation === undefined) return { do: 'ReadOperation', token: recorded.operation?.token ?? token };
   const delayMs = pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random);
   if (!succeeded(operation)) {
     if (operation.kind === 'Denied') return undefined;

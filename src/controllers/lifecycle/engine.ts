@@ -21,7 +21,7 @@ import { type Settings, spread } from '../settings.ts';
 import type { UnknownOutcomes } from '../unknown-outcomes.ts';
 import { decide, intentOf, ours } from './decide.ts';
 import type { CommonNeighbours, Facts, Finish, KindPolicy, ManagedObject, Seen, Step } from './facts.ts';
-import { worthWriting } from './replication.ts';
+import { withoutSmallSteps } from './replication.ts';
 
 /** No decision takes more steps than this; one that does is a fault of ours. */
 const maxSteps = 16;
@@ -488,16 +488,15 @@ class Run<O extends ManagedObject, N> {
       return requeue === undefined ? {} : { requeueAfterMs: requeue };
     const status = (current: O) => {
       const next = policy.status({ ...facts, object: current }, finish);
-      const shown = current.status?.replication;
-      const { replication } = next;
-      if (shown === undefined || replication === undefined || !sameReason(current, finish)) return next;
-      const worth = worthWriting(
-        shown,
-        replication,
-        this.#memory.progressAgeMs(uid),
-        settings.progressIntervalMs,
-      );
-      return worth ? next : { ...next, replication: shown };
+      if (!sameReason(current, finish)) return next;
+      const before = current.status ?? {};
+      const begunAt = Date.parse(policy.recorded(current).operation?.startedAt ?? '') || createdAt;
+      const sinceLastMs = this.#memory.progressAgeMs(uid);
+      return withoutSmallSteps(before, next, {
+        sinceLastMs,
+        sinceBegunMs: facts.now - begunAt,
+        intervalMs: settings.progressIntervalMs,
+      });
     };
     const mayRepeat = (fresh: O) =>
       readIntent<SnapshotTarget>(fresh)?.correlationID ===
@@ -510,7 +509,7 @@ class Run<O extends ManagedObject, N> {
       mayRepeat,
     );
     if (result === 'conflict') return conflictResult;
-    if (result === 'written' && finish.snapshot?.replication !== undefined) this.wroteProgress = true;
+    if (result === 'written' && tellsProgress(facts, finish)) this.wroteProgress = true;
     return requeue === undefined ? {} : { requeueAfterMs: requeue };
   }
 
@@ -562,6 +561,13 @@ function providerOf<O extends ManagedObject, N>(facts: Facts<O, N>): AnyProvider
 function isShortWait(object: ManagedObject, verdict: Verdict | undefined, ageMs: number): boolean {
   const waiting = verdict?.reason === 'Queued' || verdict?.reason === 'WaitingForProvider';
   return waiting && object.status?.conditions === undefined && ageMs < shortWaitMs;
+}
+
+/** Whether the vendor was asked how far it is. */
+function tellsProgress<O extends ManagedObject, N>({ seen }: Facts<O, N>, { snapshot }: Finish): boolean {
+  const { operation } = seen;
+  const percent = operation !== undefined && succeeded(operation) ? operation.value.percent : undefined;
+  return percent !== undefined || snapshot?.replication !== undefined;
 }
 
 function sameReason(object: ManagedObject, finish: Finish): boolean {

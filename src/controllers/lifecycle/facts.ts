@@ -45,6 +45,7 @@ export type ManagedObject = KubernetesObject & {
     lastHandledReconcileAt?: string;
     conditions?: Condition[];
     replication?: Replication;
+    progress?: { percent?: number };
   };
 };
 

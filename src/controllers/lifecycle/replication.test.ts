@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Replication } from '../../api/v1alpha1/common.ts';
 import type { DiskReplication, Snapshot } from '../../providers/provider.ts';
 import { aPoint, hours, minutes, now } from '../testing/builders.ts';
-import { isAway, replicationOf, worthWriting } from './replication.ts';
+import { isAway, replicationOf, withoutSmallSteps, worthWriting } from './replication.ts';
 
 const point = aPoint();
 const ids = point.disks.map(({ snapshotID = '' }) => snapshotID);
@@ -157,6 +157,30 @@ describe('progress is worth a write', () => {
     ['not when nothing moved', at(40), at(40), hours, false],
   ])('%s', (_sentence, previous, next, sinceMs, worth) => {
     expect(worthWriting(previous, next, sinceMs, minutes)).toBe(worth);
+  });
+});
+
+describe('a percentage alone', () => {
+  const next = (percent: number) => ({ progress: { percent } });
+  it.each<[string, number | undefined, number, number | undefined, number, number | undefined]>([
+    ['is not written before a minute has passed', undefined, 40, undefined, minutes - 1, undefined],
+    ['is written after that', undefined, 40, undefined, minutes, 40],
+    ['is written after five points and a minute', 40, 45, minutes, hours, 45],
+    ['is not written after less than a minute', 40, 80, minutes - 1, hours, 40],
+    ['is not written after less than five points', 40, 44, minutes, hours, 40],
+  ])('%s', (_sentence, before, percent, sinceLastMs, sinceBegunMs, expected) => {
+    const shown = withoutSmallSteps(before === undefined ? {} : next(before), next(percent), {
+      sinceLastMs,
+      sinceBegunMs,
+      intervalMs: minutes,
+    });
+    expect(shown).toEqual(expected === undefined ? {} : next(expected));
+  });
+
+  it('is taken away with what it was of', () => {
+    const gone = { progress: undefined };
+    const times = { sinceLastMs: 0, sinceBegunMs: 0, intervalMs: minutes };
+    expect(withoutSmallSteps(next(40), gone, times)).toEqual(gone);
   });
 });
 

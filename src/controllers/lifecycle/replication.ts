@@ -98,3 +98,40 @@ export function worthWriting(
     next.percent - previous.percent >= leastStep && (sinceLastMs === undefined || sinceLastMs >= intervalMs)
   );
 }
+
+/** What of a status moves while the vendor is at work. */
+interface Progress {
+  replication?: Replication | undefined;
+  progress?: { percent?: number } | undefined;
+}
+
+/**
+ * The next status, with progress as it was where it moved too little, or too soon after the last write, to be worth
+ * a write of its own. A percentage alone is not written before the interval has passed since the work began: what is
+ * done sooner takes no write for it.
+ */
+export function withoutSmallSteps<S extends Progress>(
+  before: Progress,
+  next: S,
+  {
+    sinceLastMs,
+    sinceBegunMs,
+    intervalMs,
+  }: { sinceLastMs: number | undefined; sinceBegunMs: number; intervalMs: number },
+): S {
+  const shown = { ...next };
+  const { replication, progress } = before;
+  if (
+    replication !== undefined &&
+    next.replication !== undefined &&
+    !worthWriting(replication, next.replication, sinceLastMs, intervalMs)
+  )
+    shown.replication = replication;
+  const step = (next.progress?.percent ?? 0) - (progress?.percent ?? 0);
+  const isDue = (sinceLastMs ?? sinceBegunMs) >= intervalMs;
+  if (next.progress !== undefined && (step < leastStep || !isDue)) {
+    if (progress === undefined) delete shown.progress;
+    else shown.progress = progress;
+  }
+  return shown;
+}

@@ -94,6 +94,20 @@ describe('the status of a snapshot', () => {
     expect(again.expirationTime).toBe(ago(-hours));
   });
 
+  describe('has the percent of the job', () => {
+    const running = { operation: done({ state: 'Running' as const, percent: 40 }) };
+    const shown = (change: Change = {}) => status({ verdict: provisioning }, change, running).progress;
+    it('that makes it', () => expect(shown()).toEqual({ percent: 40 }));
+    it('that never goes back', () =>
+      expect(shown({ status: snapshotStatus('Provisioning', { progress: { percent: 60 } }) })).toEqual({
+        percent: 60,
+      }));
+    it('not of one that changes it later', () =>
+      expect(shown({ status: snapshotStatus('Available', { completionTime: ago(hours) }) })).toBeUndefined());
+    it('not of one that removes it', () =>
+      expect(shown({ metadata: { deletionTimestamp: ago(minutes) } })).toBeUndefined());
+  });
+
   it('names the VM that the spec names until it is resolved', () => {
     const object = aSnapshot({ spec: { source: { vm: { name: 'app' } } } });
     expect(statusOf(snapshotFacts({ object }), { do: 'Finish', verdict: provisioning }).vm).toEqual({

@@ -98,8 +98,10 @@ export function statusOf(facts: Facts<VMSnapshot, unknown>, finish: Finish): VMS
   if (finish.snapshot !== undefined) Object.assign(next, shown(facts, finish.snapshot, intent?.target));
   const { operation } = seen;
   const percent = operation !== undefined && succeeded(operation) ? operation.value.percent : undefined;
-  // Percent only moves forward.
-  if (percent !== undefined) next.progress = { percent: Math.max(percent, status.progress?.percent ?? 0) };
+  const isMaking = status.completionTime === undefined && object.metadata.deletionTimestamp === undefined;
+  // Of the making, not of what is done to it later. Percent only moves forward.
+  if (percent !== undefined && isMaking)
+    next.progress = { percent: Math.max(percent, status.progress?.percent ?? 0) };
   if (record.completedAt !== undefined && intent?.target.exclusive === true) next.progress = undefined;
   const configMapName = spec.ovirt?.saveConfigurationTo?.configMapName;
   if (seen.configurationKept === true && configMapName !== undefined)
