@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { kinds } from '../../api/kinds.ts';
 import { object, readySnapshot } from '../testing/objects.ts';
 import { plainGlyphs, unpainted } from '../text.ts';
-import { diagnose, type Finding, overdueMs } from './diagnose.ts';
+import { diagnose, type Finding } from './diagnose.ts';
 import type { Facts, OperatorFacts } from './facts.ts';
 import { personalRights } from './rights.ts';
 import { findingLines, sumOf } from './view.ts';
@@ -247,8 +247,8 @@ describe('what is wrong is told with what to do:', () => {
           seen: [azure, snapshot('Provisioning', { status: { operation: { startedAt: ago(3 * 3600) } } })],
         },
       },
-      /^vmsnap\/one in demo: overdue since 60m: Provisioning: so it is$/,
-      /DeadlineExceeded/,
+      /^vmsnap\/one in demo: overdue: at work for 3h: Provisioning: so it is$/,
+      /see that an operator runs/,
     ],
     [
       'an outcome that is not known',
@@ -365,13 +365,19 @@ it('names no more than some of many objects', () => {
 });
 
 it.each([
-  ['begun, and not at its end', { operation: { startedAt: ago(3 * 3600) } }, {}, 3600_000],
+  ['begun, and not at its end', { operation: { startedAt: ago(3 * 3600) } }, {}, 'at work for 3h'],
   ['begun, and within its deadline', { operation: { startedAt: ago(3600) } }, {}, undefined],
   ['a little late, as the next look may be', { operation: { startedAt: ago(7300) } }, {}, undefined],
-  ['never begun', {}, { creationTimestamp: ago(25 * 3600) }, 3600_000],
-  ['being deleted', {}, { creationTimestamp: ago(25 * 3600), deletionTimestamp: ago(60) }, undefined],
-])('says for how long work is overdue that is %s', (_, status, metadata, expected) => {
-  expect(overdueMs(snapshot('Provisioning', { status, metadata }), now)).toBe(expected);
+  ['never begun', {}, { creationTimestamp: ago(25 * 3600) }, 'waiting to begin for 25h'],
+  ['being deleted', {}, { deletionTimestamp: ago(2 * 3600) }, 'being deleted for 120m'],
+])('says of work whether it is overdue that is %s', (_, status, metadata, expected) => {
+  const object = snapshot('Provisioning', { status, metadata });
+  const overdue = found({ objects: { seen: [azure, object] } }).filter(
+    ({ judgement }) => judgement === 'wrong',
+  );
+  expect(overdue.map(({ message }) => /overdue: ([^:]*)/.exec(message)?.[1])).toEqual(
+    expected === undefined ? [] : [expected],
+  );
 });
 
 it('draws within 80 columns, names a check once, and sums up', () => {

@@ -1,7 +1,9 @@
 /** Judges what was seen: what is wrong, and what to do about it. Pure. */
-import { parseDuration } from '../../api/duration.ts';
 import { type KindName, kinds, version } from '../../api/kinds.ts';
 import type { Reason } from '../../api/reasons.ts';
+import { type Deadlines, standingOf } from '../../controllers/census.ts';
+import { copyPolicy } from '../../controllers/restorepointcopy/policy.ts';
+import { snapshotPolicy } from '../../controllers/vmsnapshot/policy.ts';
 import { type AnyObject, isOf, operationOf, readyOf, stateOf } from '../objects.ts';
 import { age, counted } from '../text.ts';
 import { pathOf } from '../tree.ts';
@@ -470,14 +472,17 @@ function troubleOfWork(object: AnyObject, now: number): Finding | undefined {
     };
   }
   if (state === 'Ready') return undefined;
-  const late = overdueMs(object, now);
-  if (late !== undefined)
+  const unfinished = standingOf(object, deadlinesOf(object), now - graceMs).unfinished;
+  if (unfinished?.overdue) {
+    const what = { Start: 'waiting to begin', Finish: 'at work', Delete: 'being deleted' }[unfinished.work];
     return {
       check,
       judgement: 'wrong',
-      message: `${title}: overdue since ${age(late)}: ${ready.reason}: ${ready.message}`,
-      advice: 'It should have ended in DeadlineExceeded: see that an operator runs and leads.',
+      message: `${title}: overdue: ${what} for ${age(unfinished.ageMs + graceMs)}: ${ready.reason}: ${ready.message}`,
+      advice:
+        'It should have ended by now: see that an operator runs and leads, and what it logs of this object.',
     };
+  }
   const begun = Date.parse(operationOf(object)?.startedAt ?? '');
   if (ready.reason === ('ProgressingWithRetry' satisfies Reason) && now - begun > longMs)
     return {
@@ -505,15 +510,10 @@ function troubleOfWork(object: AnyObject, now: number): Finding | undefined {
 /** A deadline is noticed at the next look, which may take so long. */
 const graceMs = 10 * 60_000;
 
-/** For how long work should have ended, by the deadlines in its spec; undefined while it need not have. */
-export function overdueMs(object: AnyObject, now: number): number | undefined {
-  const { deadline, startDeadline } = object.spec as { deadline?: string; startDeadline?: string };
-  const begun = operationOf(object)?.startedAt;
-  const [from, bound] =
-    begun === undefined ? [object.metadata.creationTimestamp, startDeadline] : [begun, deadline];
-  if (bound === undefined || object.metadata.deletionTimestamp !== undefined) return undefined;
-  const late = now - Date.parse(from) - parseDuration(bound);
-  return late > graceMs ? late : undefined;
+function deadlinesOf(object: AnyObject): Deadlines | undefined {
+  if (isOf(object, 'VMSnapshot')) return snapshotPolicy.deadlines(object);
+  if (isOf(object, 'RestorePointCopy')) return copyPolicy.deadlines(object);
+  return undefined;
 }
 
 /** `: why`, for the first that could not be seen. */
