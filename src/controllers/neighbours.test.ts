@@ -41,6 +41,7 @@ import {
   snapshotStatus,
   vmA,
 } from './testing/builders.ts';
+import { aRestore, begunStatus, type RestoreChange, vmID } from './vmrestore/testing/builders.ts';
 import { vmLimit } from './vmsnapshot/azure.ts';
 
 interface Around {
@@ -233,6 +234,71 @@ describe('who reads from a snapshot', () => {
     ],
   ])('%s', (_sentence, reader, dependents, readers) => {
     expect(seen(reader)).toEqual({ dependents, readers });
+  });
+});
+
+describe('restores', () => {
+  const me = snapshot(1, { status: snapshotStatus('Available', { vm: { id: vmID, name: 'app-1' } }) });
+  const restore = (steps: Parameters<typeof begunStatus>[0], change: RestoreChange = {}) =>
+    aRestore({
+      status: begunStatus(steps),
+      spec: { source: { snapshotRef: { name: 'snap-1' } } },
+      ...change,
+    });
+  const around = (restores: VMRestore[], snapshots = [me]) => neighbourhood({ snapshots, restores }).around;
+  const over = { status: begunStatus({ Restore: 'Done' }, { completionTime: ago(1) }) };
+  const waiting = { status: begunStatus({}) };
+
+  it.each<[sentence: string, restore: VMRestore, dependents: string[], readers: string[]]>([
+    ['one at work reads', restore({ Shutdown: 'Running' }), ['VMRestore restore-1'], ['VMRestore restore-1']],
+    [
+      'one that holds a preview reads',
+      restore({ Preview: 'Done' }),
+      ['VMRestore restore-1'],
+      ['VMRestore restore-1'],
+    ],
+    ['one that waits to begin wants to', restore({}, waiting), [], ['VMRestore restore-1']],
+    ['one that is over does not', restore({}, over), [], []],
+    ['one of another snapshot does not', restore({ Restore: 'Running' }, { spec: {} }), [], []],
+    [
+      'one of another namespace does not',
+      restore({ Restore: 'Running' }, { metadata: { namespace: 'team-b' } }),
+      [],
+      [],
+    ],
+  ])('from a snapshot: %s', (_sentence, reader, dependents, readers) => {
+    expect(around([reader]).ofSnapshot(me)).toMatchObject({ dependents, readers });
+  });
+
+  it('take the lane of their VM from snapshots while they are at work', () => {
+    const view = (...restores: VMRestore[]) =>
+      around(restores).ofSnapshot(me).vmLane(vmID.toUpperCase(), 'lane');
+    expect(view(restore({ Start: 'Pending' }))).toEqual({ sends: [], busy: 'VMRestore restore-1' });
+    expect(view(restore({}, waiting))).toEqual({ sends: [] });
+    expect(view(restore({}, over))).toEqual({ sends: [] });
+    expect(view(restore({ Restore: 'Running' }, { metadata: { namespace: 'team-b' } })).busy).toBe(
+      'VMRestore team-b/restore-1',
+    );
+  });
+
+  it('take turns with each other and with snapshots', () => {
+    const mine = restore({}, waiting);
+    const other = restore({ Restore: 'Running' }, { metadata: { name: 'restore-2', uid: uidOf(2) } });
+    const busySnapshot = snapshot(3, {
+      intent: anIntent({ target: aTarget({ vmID }) }),
+      status: creating({ vm: { id: vmID, name: 'app-1' } }),
+    });
+    expect(around([mine]).ofRestore(mine).vmLane(vmID)).toEqual({ sends: [] });
+    expect(around([mine, other]).ofRestore(mine).vmLane(vmID).busy).toBe('VMRestore restore-2');
+    expect(around([mine], [me, busySnapshot]).ofRestore(mine).vmLane(vmID).busy).toBe('VMSnapshot snap-3');
+    const begun = restore({ Restore: 'Running' });
+    expect(around([begun]).ofRestore(begun).vmLane(vmID).busy).toBeUndefined();
+  });
+
+  it('find snapshots of their namespace by name, and any by UID', () => {
+    const { snapshot: named, objectWithUID } = around([]).ofRestore(restore({}, waiting));
+    expect([named('snap-1')?.metadata.uid, named('snap-2')]).toEqual([uidOf(1), undefined]);
+    expect([objectWithUID(uidOf(1)), objectWithUID(uidOf(5))]).toEqual(['VMSnapshot snap-1', undefined]);
   });
 });
 

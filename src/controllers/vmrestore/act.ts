@@ -87,14 +87,26 @@ export function isPower(action: Action): action is 'Shutdown' | 'PowerOff' | 'St
   return action === 'Shutdown' || action === 'PowerOff' || action === 'Start';
 }
 
-/** A refused attempt is waited for here, without a word, until the next is due. */
+/** What was refused is waited for here, without a word, until the next attempt is due. */
 export function untilNextAttempt(it: Case): RestoreStep | undefined {
   const { facts, record } = it;
   const due = record.operation?.nextAttemptAt;
   const waitMs = due === undefined ? 0 : Date.parse(due) - facts.now;
   if (waitMs <= 0 || facts.seen.intent !== undefined || isAskedToLook(facts.object)) return undefined;
+  // What stood in the way meanwhile is over: say again what is being waited for.
+  const message = record.steps.find(({ state }) => state === 'Pending')?.message;
+  if (message !== undefined && circumstances.has(record.reason ?? ''))
+    return goOnLater(it, { reason: 'ProgressingWithRetry', message }, waitMs);
   return { do: 'Finish', requeueAfterMs: waitMs };
 }
+
+/** What is said of circumstances, and no longer holds when they have passed. */
+const circumstances: ReadonlySet<string> = new Set<Reason>([
+  'Paused',
+  'WaitingForProvider',
+  'ReferenceNotFound',
+  'ProviderChanged',
+]);
 
 /** What the vendor said to the request. */
 export function afterSend(it: UnderWay, step: StepRecord, sent: Outcome<OperationAccepted>): RestoreStep {

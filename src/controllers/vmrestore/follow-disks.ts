@@ -145,6 +145,8 @@ function restored(it: UnderWay, step: StepRecord, { inspection }: View): Restore
       ({ id, name }) => wanted === undefined || wanted.some((one) => sameID(one, id) || sameName(one, name)),
     )
     .map(({ name }) => name);
-  const record: RecordChange = { restored: { vmID: vm.id, vmName: vm.name, disks } };
+  const record: RecordChange = {
+    restored: { vmID: vm.id, vmName: vm.name, ...(disks.length === 0 ? {} : { disks }) },
+  };
   return done(it, step, `the disks of VM ${vm.name} are as the snapshot has them`, { record });
 }

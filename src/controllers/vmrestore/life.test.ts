@@ -62,7 +62,8 @@ function judge(life: Life, { object, vm, wrongs, history }: Ending): void {
   const well = reason === 'Completed';
 
   if (object?.metadata.deletionTimestamp !== undefined) wrong('the deleted object is still there');
-  if (vm.previewOf !== undefined && !held) wrong('the VM is left in preview');
+  // What nothing proves to be ours is not undone.
+  if (vm.previewOf !== undefined && !held && life.forget === 0) wrong('the VM is left in preview');
   if (held && vm.previewOf === undefined) wrong('it waits for a decision on nothing');
   if (object !== undefined && !held && object.metadata.finalizers?.includes(finalizer))
     wrong('what is over holds on');
@@ -77,7 +78,8 @@ function judge(life: Life, { object, vm, wrongs, history }: Ending): void {
       break;
     case 'RestoreFailed':
     case 'DeadlineExceeded':
-      if (isRestored) wrong(`${reason}, and the VM is restored`);
+      // A vendor that hides what it did cannot be told from one that did nothing.
+      if (isRestored && life.forget === 0) wrong(`${reason}, and the VM is restored`);
       break;
     case 'Expired':
       if (vm.sent.length > 0) wrong('expired, and something was sent');
@@ -97,7 +99,8 @@ function judge(life: Life, { object, vm, wrongs, history }: Ending): void {
   const memory = !life.wasOn && life.memory && isRestored && vm.power === 'Suspended';
   const expected = life.wasOn ? 'On' : 'Off';
   const mayBeOff = touched && life.leaveOff && !well;
-  if (vm.power !== expected && !mayBeOff && !held && !memory && !(life.lookAround && !life.wasOn))
+  const inDoubt = vm.previewOf !== undefined;
+  if (vm.power !== expected && !mayBeOff && !held && !memory && !inDoubt)
     wrong(`the power is ${vm.power}, and was ${expected}`);
 
   if (found.length > 0)

@@ -207,9 +207,13 @@ export class ModelVM {
     });
   }
 
-  /** Someone, not the operator, starts the VM, as people do while it is in preview. */
+  /** Someone, not the operator, starts the VM, as people do while it is in preview, and stops it again. */
   startByHand(): void {
     if (this.power === 'Off' && this.#lock === undefined) this.power = 'On';
+  }
+
+  stopByHand(): void {
+    if (this.power === 'On' && this.#lock === undefined) this.power = 'Off';
   }
 
   async #write(

@@ -392,7 +392,10 @@ class Simulation {
     const object = await this.#stored();
     if (object?.spec.preview?.action !== 'Hold') return;
     this.#note(`the user decides: ${this.#life.decision}`);
-    if (this.#life.lookAround && this.#vm.previewOf !== undefined) this.#vm.startByHand();
+    if (this.#life.lookAround && this.#vm.previewOf !== undefined) {
+      this.#vm.startByHand();
+      if (!this.#life.mayStop) this.#clock.setTimer(20 * minutes, () => this.#vm.stopByHand());
+    }
     await this.#patch({ spec: { preview: { action: this.#life.decision } } });
   }
 
