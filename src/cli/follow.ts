@@ -1,4 +1,5 @@
 /** Waits for the end of an object's work. */
+import { type Reason, reasons } from '../api/reasons.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
 import { isNotFound } from '../runtime/kube/errors.ts';
 import type { KubeObject, ObjectRef, ResourceType } from '../runtime/kube/types.ts';
@@ -41,11 +42,13 @@ export async function followToEnd(
   for (;;) {
     const object = await read(client, resource, ref);
     const state = stateOf(object);
-    if (state !== 'Working') {
+    // One that awaits a person moves no further by itself.
+    const awaits = reasons[readyOf(object)?.reason as Reason];
+    if (state !== 'Working' || (awaits !== undefined && 'awaitsPerson' in awaits)) {
       clear();
       const stream = hasOutput ? stderr : stdout;
       say({ stdout: stream }, objectLines(object, { ...lookOf(stream, env), now: Date.now() }));
-      return state === 'Ready' ? exitCodes.done : exitCodes.failed;
+      return state === 'Failed' ? exitCodes.failed : exitCodes.done;
     }
     const now = wordsFor(object, performance.now() - begun);
     if (stderr.isTTY) {

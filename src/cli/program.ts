@@ -2,6 +2,7 @@
 import { type Command, commandHelp, helpOption, overview, type Surroundings } from './command.ts';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
+import { restore } from './commands/restore.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { version } from './commands/version.ts';
@@ -11,7 +12,7 @@ import { readOptions } from './options.ts';
 import { say, tell } from './output.ts';
 import { harmless, painter } from './text.ts';
 
-export const commands: readonly Command[] = [status, snapshot, doctor, completion, version];
+export const commands: readonly Command[] = [status, snapshot, restore, doctor, completion, version];
 
 /** Runs the plugin. Gives the exit code; throws nothing. */
 export async function runProgram(args: string[], surroundings: Surroundings): Promise<number> {

@@ -265,7 +265,9 @@ function messageNotes(object: AnyObject, look: TreeLook): Note[] {
   const state = stateOf(object);
   if (ready === undefined) return [];
   if ((state === 'Ready' || ordinary.has(ready.reason)) && !look.wide) return [];
-  if (state !== 'Failed') return [{ text: ready.message }];
+  const entry = reasons[ready.reason as Reason];
+  const isForPeople = state === 'Failed' || (entry !== undefined && 'awaitsPerson' in entry);
+  if (!isForPeople) return [{ text: ready.message }];
   const { said, advice } = apart(ready.reason, ready.message);
   return advice === undefined
     ? [{ text: said }]
