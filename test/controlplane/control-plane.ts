@@ -6,6 +6,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { Agent, request } from 'undici';
 import { findBinary } from './binaries.ts';
 import { Cluster, type ClusterHandle, kubeconfig } from './cluster.ts';
 import { openExistingCluster } from './existing-cluster.ts';
@@ -51,11 +52,39 @@ export class ControlPlane extends Cluster {
     await server.start();
   }
 
+  /**
+   * Writes an object of a CustomResourceDefinition into etcd as it is, UID, creation time and status included: as an
+   * API server stored it once, whatever this one would say of it. Refused for an existing cluster.
+   *
+   * @param plural the resource, such as `vmsnapshots`
+   */
+  async storeAsIs(
+    plural: string,
+    object: { apiVersion: string; metadata: { namespace?: string; name: string } },
+  ): Promise<void> {
+    this.#own('written to past its API server');
+    const [group] = object.apiVersion.split('/');
+    const { namespace, name } = object.metadata;
+    const key = ['/registry', group, plural, namespace, name].filter((part) => part !== undefined).join('/');
+    const encode = (text: string) => Buffer.from(text).toString('base64');
+    const socketPath = join(this.handle.folder, etcdSocket);
+    const dispatcher = new Agent({ connect: { socketPath } });
+    try {
+      const { statusCode, body } = await request(`http://${etcdSocket}/v3/kv/put`, {
+        dispatcher,
+        method: 'POST',
+        body: JSON.stringify({ key: encode(key), value: encode(JSON.stringify(object)) }),
+      });
+      const text = await body.text();
+      if (statusCode !== 200) throw new Error(`etcd did not take ${key}: ${statusCode} ${text}`);
+    } finally {
+      await dispatcher.destroy();
+    }
+  }
+
   #own(what: string): ApiServer {
     if (this.#server) return this.#server;
-    throw new Error(
-      `the API server of an existing cluster is not ${what}: start a control plane with {own: true}`,
-    );
+    throw new Error(`an existing cluster is not ${what}: start a control plane with {own: true}`);
   }
 }
 
