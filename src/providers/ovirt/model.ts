@@ -52,7 +52,7 @@ export interface DiskAttachment {
 export interface EngineSnapshot {
   id: string;
   description: string;
-  /** The engine's word: `regular`, `active`, `preview`, `stateless`. */
+  /** The engine's word: `regular`, `active`, `preview`, `stateless`; `untyped` where it has none. */
   type: string;
   /** The engine's word: `ok`, `locked`, `in_preview`. */
   status: string;
@@ -87,7 +87,13 @@ export interface EngineDiskSnapshot {
   status?: string;
   diskID?: string;
   snapshotID?: string;
-  createdAt?: string;
+}
+
+/** A disk of a storage domain. */
+export interface DomainDisk {
+  id: string;
+  /** The VMs that it hangs on. */
+  vmIDs: string[];
 }
 
 /** Something that the engine tells about what happened. */
@@ -230,7 +236,7 @@ export function attachmentsIn(body: string): DiskAttachment[] {
 
 /**
  * One entry of a VM's list of snapshots. Throws a MalformedAnswer when it is another one than was asked for, or has no
- * type or status.
+ * status.
  */
 export function snapshotIn(body: string, askedID: string): EngineSnapshot {
   const snapshot = snapshotOf(objectIn(body, 'snapshot'));
@@ -238,9 +244,11 @@ export function snapshotIn(body: string, askedID: string): EngineSnapshot {
   return snapshot;
 }
 
-/** The entry that a request made. */
-export function newSnapshotIn(body: string): EngineSnapshot {
-  return snapshotOf(objectIn(body, 'snapshot'));
+/** The entry that a request made for a VM. Throws a MalformedAnswer when it is for another one. */
+export function newSnapshotIn(body: string, vmID: string): EngineSnapshot {
+  const snapshot = snapshotOf(objectIn(body, 'snapshot'));
+  if (snapshot.vmID !== undefined) expectSame('VM', snapshot.vmID.toLowerCase(), vmID);
+  return snapshot;
 }
 
 /** All entries of a VM's list of snapshots, the active one too. */
@@ -256,12 +264,13 @@ function snapshotOf(part: Part): EngineSnapshot {
   return {
     id: idOf(part, 'snapshot'),
     description: part.text('description') ?? '',
-    type: essential(part.text('snapshot_type') ?? part.text('type'), 'a snapshot', 'type').toLowerCase(),
+    // Engines 3.5 to 4.4 list a pending change of the VM among its snapshots, and have no word for it.
+    type: (part.text('snapshot_type') ?? part.text('type') ?? 'untyped').toLowerCase(),
     status: essential(part.text('snapshot_status'), 'a snapshot', 'snapshot_status').toLowerCase(),
     ...defined({
       createdAt: part.instant('date'),
       memory: part.flag('persist_memorystate'),
-      vmID: vm?.text('id'),
+      vmID: vm?.text('id')?.toLowerCase(),
       vm: vm !== undefined && embedded ? configurationOf(vm) : undefined,
       previousID: previousOf(part),
       configuration:
@@ -298,6 +307,21 @@ export function snapshotDisksIn(body: string): EngineSnapshotDisk[] {
   });
 }
 
+/** A storage domain, of which nothing matters but that it is there. Throws a MalformedAnswer for another one. */
+export function storageDomainIn(body: string, askedID: string): { id: string } {
+  const id = idOf(objectIn(body, 'storage_domain'), 'storage domain');
+  expectSame('storage domain', id, askedID);
+  return { id };
+}
+
+/** The disks of a storage domain. */
+export function domainDisksIn(body: string): DomainDisk[] {
+  return collectionIn(body, 'disks', 'disk').map((part) => ({
+    id: idOf(part, 'disk'),
+    vmIDs: part.items('vms', 'vm').flatMap((vm) => vm.text('id')?.toLowerCase() ?? []),
+  }));
+}
+
 /** The disk snapshots of a storage domain. */
 export function diskSnapshotsIn(body: string): EngineDiskSnapshot[] {
   return collectionIn(body, 'disk_snapshots', 'disk_snapshot').map((part) => {
@@ -307,9 +331,8 @@ export function diskSnapshotsIn(body: string): EngineDiskSnapshot[] {
       name: part.text('alias') ?? part.text('name') ?? id,
       ...defined({
         status: stateOf(part),
-        diskID: part.one('disk')?.text('id'),
-        snapshotID: part.one('snapshot')?.text('id'),
-        createdAt: part.instant('date'),
+        diskID: part.one('disk')?.text('id')?.toLowerCase(),
+        snapshotID: part.one('snapshot')?.text('id')?.toLowerCase(),
       }),
     };
   });
@@ -324,29 +347,18 @@ export function eventsIn(body: string): EngineEvent[] {
     ...defined({
       time: part.instant('time'),
       correlationID: part.text('correlation_id'),
-      vmID: part.one('vm')?.text('id'),
+      vmID: part.one('vm')?.text('id')?.toLowerCase(),
     }),
   }));
 }
 
 /** A list of jobs. */
 export function jobsIn(body: string): EngineJob[] {
-  return collectionIn(body, 'jobs', 'job').map(jobOf);
-}
-
-/** One job. */
-export function jobIn(body: string, askedID: string): EngineJob {
-  const job = jobOf(objectIn(body, 'job'));
-  expectSame('job', job.id, askedID);
-  return job;
-}
-
-function jobOf(part: Part): EngineJob {
-  return {
+  return collectionIn(body, 'jobs', 'job').map((part) => ({
     id: idOf(part, 'job'),
     status: essential(stateOf(part), 'a job', 'status').toLowerCase(),
     description: vendorText(part.text('description') ?? ''),
-  };
+  }));
 }
 
 /** The answer to an action. Throws a MalformedAnswer when it has no status. */
