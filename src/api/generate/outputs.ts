@@ -38,6 +38,10 @@ export async function outputs(root: string): Promise<Map<string, string>> {
   files.set('crds/Kustomization', crdKustomization([...files.keys()]));
   for (const [path, content] of await argocdFiles(root)) files.set(path, content);
 
+  // Helm reads no file outside the chart.
+  for (const path of ['prometheus/rules.yaml', 'grafana/keyframe.json'])
+    files.set(`${chart}/files/${path}`, await readFile(join(root, 'config', path), 'utf8'));
+
   const read = (path: string) => readFile(join(root, chart, path), 'utf8');
   const values = JSON.parse(await read('values.schema.json')) as ChartValue;
   files.set(`${chart}/values.yaml`, chartValues(values));

@@ -73,6 +73,21 @@ const others: Record<string, [value: unknown, beside?: object]> = {
   'metrics.podMonitor.labels': [{ release: 'prometheus' }, { metrics: { podMonitor: { enabled: true } } }],
   'metrics.podMonitor.interval': ['1m', { metrics: { podMonitor: { enabled: true } } }],
   'metrics.podMonitor.scrapeTimeout': ['20s', { metrics: { podMonitor: { enabled: true } } }],
+  'metrics.prometheusRule.enabled': [true],
+  'metrics.prometheusRule.labels': [
+    { release: 'prometheus' },
+    { metrics: { prometheusRule: { enabled: true } } },
+  ],
+  'metrics.prometheusRule.documentation': [
+    'https://git.example/keyframe/',
+    { metrics: { prometheusRule: { enabled: true } } },
+  ],
+  'metrics.dashboard.enabled': [true],
+  'metrics.dashboard.labels': [{ dashboards: 'yes' }, { metrics: { dashboard: { enabled: true } } }],
+  'metrics.dashboard.annotations': [
+    { grafana_folder: 'Backup' },
+    { metrics: { dashboard: { enabled: true } } },
+  ],
   'health.port': [9091],
   'livenessProbe.periodSeconds': [30],
   'livenessProbe.timeoutSeconds': [5],
@@ -168,6 +183,21 @@ it.each<[string, object, string]>([
     'a monitor of metrics that are off',
     { metrics: { enabled: false, podMonitor: { enabled: true } } },
     'podMonitor',
+  ],
+  [
+    'alerts on metrics that are off',
+    { metrics: { enabled: false, prometheusRule: { enabled: true } } },
+    "'/metrics/prometheusRule/enabled': value must be false",
+  ],
+  [
+    'a dashboard of metrics that are off',
+    { metrics: { enabled: false, dashboard: { enabled: true } } },
+    "'/metrics/dashboard/enabled': value must be false",
+  ],
+  [
+    'documentation at half an address',
+    { metrics: { prometheusRule: { documentation: 'git.example/keyframe' } } },
+    "'/metrics/prometheusRule/documentation'",
   ],
   [
     'the same metrics twice',
