@@ -1,6 +1,7 @@
 /** Finds the command that is meant, runs it, and says how it ended. */
 import { type Command, commandHelp, helpOption, overview, type Surroundings } from './command.ts';
 import { completion } from './commands/completion.ts';
+import { discover } from './commands/discover.ts';
 import { doctor } from './commands/doctor.ts';
 import { restore } from './commands/restore.ts';
 import { snapshot } from './commands/snapshot.ts';
@@ -12,7 +13,15 @@ import { readOptions } from './options.ts';
 import { say, tell } from './output.ts';
 import { harmless, painter } from './text.ts';
 
-export const commands: readonly Command[] = [status, snapshot, restore, doctor, completion, version];
+export const commands: readonly Command[] = [
+  status,
+  snapshot,
+  restore,
+  discover,
+  doctor,
+  completion,
+  version,
+];
 
 /** Runs the plugin. Gives the exit code; throws nothing. */
 export async function runProgram(args: string[], surroundings: Surroundings): Promise<number> {

@@ -3,6 +3,7 @@ import { type KindName, kinds, version } from '../../api/kinds.ts';
 import type { Reason } from '../../api/reasons.ts';
 import { type Deadlines, standingOf } from '../../controllers/census.ts';
 import { copyPolicy } from '../../controllers/restorepointcopy/policy.ts';
+import { restoreDeadlines } from '../../controllers/vmrestore/basics.ts';
 import { snapshotPolicy } from '../../controllers/vmsnapshot/policy.ts';
 import { type AnyObject, isOf, operationOf, readyOf, stateOf } from '../objects.ts';
 import { age, counted } from '../text.ts';
@@ -513,6 +514,7 @@ const graceMs = 10 * 60_000;
 function deadlinesOf(object: AnyObject): Deadlines | undefined {
   if (isOf(object, 'VMSnapshot')) return snapshotPolicy.deadlines(object);
   if (isOf(object, 'RestorePointCopy')) return copyPolicy.deadlines(object);
+  if (isOf(object, 'VMRestore')) return restoreDeadlines(object);
   return undefined;
 }
 
