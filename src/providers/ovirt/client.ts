@@ -212,7 +212,7 @@ export class EngineClient {
 
   /** The disks of a storage domain that is there, with the VMs that they hang on. Two requests. */
   async listDisksOfDomain(storageDomainID: string, call: Call): Promise<Outcome<DomainDisk[]>> {
-    const path = `/storagedomains/${storageDomainID}`;
+    const path = domainPath(storageDomainID);
     const read = (body: string) => storageDomainIn(body, storageDomainID);
     const domain = await this.#get(call, {
       operation: 'getStorageDomain',
@@ -227,7 +227,7 @@ export class EngineClient {
 
   /** The images of a storage domain that belong to snapshots. */
   listDiskSnapshots(storageDomainID: string, call: Call): Promise<Outcome<EngineDiskSnapshot[]>> {
-    const path = () => `/storagedomains/${storageDomainID}/disksnapshots`;
+    const path = () => `${domainPath(storageDomainID)}/disksnapshots`;
     return this.#list(
       call,
       'listDiskSnapshots',
@@ -605,11 +605,15 @@ function limited({ api }: Dialect, path: string, max: number, query?: string): s
 }
 
 function vmPath(id: string): string {
-  return `/vms/${id}`;
+  return `/vms/${id.toLowerCase()}`;
 }
 
 function snapshotPath(vmID: string, id: string): string {
-  return `${vmPath(vmID)}/snapshots/${id}`;
+  return `${vmPath(vmID)}/snapshots/${id.toLowerCase()}`;
+}
+
+function domainPath(id: string): string {
+  return `/storagedomains/${id.toLowerCase()}`;
 }
 
 /** Nothing but ids goes into a path. */

@@ -231,6 +231,8 @@ export class Engine {
       ...(body === undefined ? {} : { body: writeBody(body.root, body.content, type) }),
       timeoutMs: this.#options.requestTimeoutMs,
       signal: call.signal,
+      operation: exchange.operation,
+      correlationID: call.correlationID,
       ...(sendBefore === undefined ? {} : { sendBefore }),
     };
   }

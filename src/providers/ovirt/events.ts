@@ -37,13 +37,14 @@ const undo: Codes = { begins: [650], ends: [651], fails: [], failsForGood: [652]
 const restore: Codes = { begins: [47], ends: [100], fails: [], failsForGood: [101, 116] };
 
 const memoryNotSaved = 173;
-const freezeFailed = 10764;
+/** By the host or the engine, and by a call of ours. */
+const freezeFailed = [10764, 10769];
 
 /** The creation of a snapshot. */
 export function creationTold(events: readonly EngineEvent[]): Told {
   const told = toldBy(events, creation);
   const indications = events.flatMap(({ code, description }): Indication[] => {
-    if (code === freezeFailed) return [{ type: 'QuiesceFailed', message: description }];
+    if (freezeFailed.includes(code)) return [{ type: 'QuiesceFailed', message: description }];
     if (code === memoryNotSaved) return [{ type: 'Partial', message: description }];
     return [];
   });

@@ -156,7 +156,12 @@ class EngineProvider implements VMOperator {
     const correlationID = call.correlationID ?? randomUUID();
     const made = await this.#client.createSnapshot(target.containerID, wanted, { ...call, correlationID });
     return map(made, (entry) => ({
-      snapshot: snapshotView(entry, target.containerID.toLowerCase(), undefined),
+      // Whatever it says, it is but an acceptance, and holds less than the entry will.
+      snapshot: {
+        ...snapshotView(entry, target.containerID.toLowerCase(), undefined),
+        state: 'Locked' as const,
+        vendorState: entry.status,
+      },
       token: operationToken({ kind: 'create', vmID: target.containerID, correlationID }),
     }));
   }

@@ -109,7 +109,7 @@ export class Session {
     const login = this.#login;
     this.#login = undefined;
     if (login === undefined || 'basic' in this.#options.auth) return;
-    await this.#options.send({ ...this.#logout(login), timeoutMs: logoutTimeoutMs });
+    await this.#options.send({ ...this.#logout(login), operation: 'logOut', timeoutMs: logoutTimeoutMs });
   }
 
   /** One login for all; answers the failure, or nothing. */
@@ -138,7 +138,12 @@ export class Session {
     if ('basic' in auth) return { headers: { authorization: this.#basic() } };
     const request = 'oauth' in auth ? this.#tokenRequest() : this.#sessionRequest();
     const { timeoutMs } = this.#options;
-    const result = await this.#options.send({ ...request, timeoutMs, signal: this.#ended.signal });
+    const result = await this.#options.send({
+      ...request,
+      operation: 'logIn',
+      timeoutMs,
+      signal: this.#ended.signal,
+    });
     if (!result.ok) return transportFailure(result.failure, false);
     return 'oauth' in auth ? this.#tokenIn(result.response) : this.#cookieIn(result.response);
   }

@@ -1,6 +1,6 @@
 /**
- * The codes of events about snapshots and the words that go with them (oVirt sheet, section 11). Of the freezing
- * codes the sheet knows 10764 by meaning; which of 10765 to 10770 says what is the simulator's own guess.
+ * The codes of events about snapshots and the words that go with them (oVirt sheet, section 11). The meanings of 10764
+ * to 10770 are those of AuditLogType in the sources of engines 3.6 to 4.5: the last two are about freezing by a call.
  */
 const eventTexts = {
   30: ['normal', 'User {user} logged in.'],
@@ -47,7 +47,9 @@ const eventTexts = {
   10765: ['warning', 'Failed to thaw guest filesystems on VM {vm}. The VM might be unresponsive.'],
   10766: ['normal', 'Freeze of guest filesystems on VM {vm} was initiated.'],
   10767: ['normal', 'Guest filesystems on VM {vm} have been frozen successfully.'],
-  10770: ['normal', 'Guest filesystems on VM {vm} have been thawed successfully.'],
+  10768: ['normal', 'Guest filesystems on VM {vm} have been thawed successfully.'],
+  10769: ['warning', 'Failed to freeze guest filesystems on {vm}.'],
+  10770: ['warning', 'Failed to thaw guest filesystems on {vm}.'],
   10774: [
     'error',
     "Failed to create snapshot '{snapshot}' for VM '{vm}'. The snapshot was left in place, since its volumes are in use.",

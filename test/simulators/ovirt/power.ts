@@ -83,11 +83,11 @@ export function freezeOrThaw(world: World, request: EngineRequest, action: 'free
     faultOfKind(request.faults, 'operation-failed') !== undefined || (action === 'freeze' && !vm.guestAgent);
   world.jobs.end(work.job, fails ? 'failed' : 'finished', world.clock.now());
   if (fails) {
-    work.event(action === 'freeze' ? 10764 : 10765);
+    work.event(action === 'freeze' ? 10769 : 10770);
     throw new EngineError(500, 'Operation Failed', `[Failed to ${action} the guest's filesystems.]`);
   }
   vm.frozenSince = action === 'freeze' ? (vm.frozenSince ?? world.clock.now()) : undefined;
-  work.event(action === 'freeze' ? 10767 : 10770);
+  work.event(action === 'freeze' ? 10767 : 10768);
   const effect = action === 'freeze' ? 'frozen' : 'thawed';
   world.note({ effect, vmId: vm.id, name: vm.name, correlationId });
   return startedAction(request, work.job.id);

@@ -179,6 +179,18 @@ describe('the creation of a snapshot', () => {
     },
   );
 
+  it.each(['4.5.4', '4.1.9'])(
+    'leaves all disks out on engine %s, when a list names none',
+    async (version) => {
+      const setup = await setUp(version);
+      await using engine = setup.engine;
+      expect((await create(setup, { disk_attachments: { disk_attachment: [{}] } })).status).toBeLessThan(300);
+      engine.skip(25);
+      expect(engine.snapshots(setup.vm.id)[0]).toMatchObject({ type: 'regular', status: 'ok', diskIds: [] });
+      expect(engine.contractViolations).toEqual([]);
+    },
+  );
+
   it.each([
     ['the guest agent does not answer', { kind: 'freeze-failed' } satisfies OvirtFault, 'not-frozen'],
     ['all is well', undefined, 'frozen-by-host'],
