@@ -73,18 +73,6 @@ describe('the samples', () => {
     }
   });
 
-  it('show no difference once they are applied', async () => {
-    const namespace = await cluster.createNamespace('drift');
-    const flags = ['-k', folder, '-n', namespace, '--server-side', '--field-manager=gitops'];
-    try {
-      expect(await cluster.kubectl(['apply', ...flags])).toMatchObject({ code: 0, stderr: '' });
-      // 0: there is no difference; 1: there is one.
-      expect(await cluster.kubectl(['diff', ...flags])).toMatchObject({ code: 0, stdout: '', stderr: '' });
-    } finally {
-      await cluster.kubectl(['delete', '-k', folder, '-n', namespace, '--wait=false']);
-    }
-  });
-
   it('keep every value that is written in them, lists as wholes', async () => {
     const namespace = await cluster.createNamespace('drift');
     for (const { title, manifest } of ours('samples/*.yaml')) {
