@@ -33,6 +33,7 @@ import { UnknownOutcomes } from './controllers/unknown-outcomes.ts';
 import { VendorChanges } from './controllers/vendor-changes.ts';
 import { ProviderController } from './controllers/vmprovider/controller.ts';
 import type { AnyProviderObject } from './controllers/vmprovider/decide.ts';
+import { restoreDeadlines } from './controllers/vmrestore/basics.ts';
 import { RestoreController } from './controllers/vmrestore/controller.ts';
 import { isUnderWay as isRestoreUnderWay } from './controllers/vmrestore/outcome.ts';
 import { isUnderWay as isSnapshotUnderWay, snapshotPolicy } from './controllers/vmsnapshot/policy.ts';
@@ -403,7 +404,7 @@ export class Operator {
         counted(this.#snapshots, snapshotPolicy.deadlines),
         counted(this.#copies, copyPolicy.deadlines),
         counted(this.#collections),
-        counted(this.#restores),
+        counted(this.#restores, restoreDeadlines),
         counted(this.#inventories),
       ],
       providers: [

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { annotations } from '../api/names.ts';
 import type { Condition } from '../api/v1alpha1/common.ts';
+import type { VMRestore } from '../api/v1alpha1/vm-restore.ts';
 import { type CountedObject, providerNamedBy, type Standing, standingOf } from './census.ts';
 import { ago, hours, minutes, namespace, now, uid } from './testing/builders.ts';
+import { restoreDeadlines } from './vmrestore/basics.ts';
 
 type Status = NonNullable<CountedObject['status']>;
 
@@ -199,5 +201,31 @@ describe('the provider of an object is', () => {
     ['not known while that is not there', withSpec({ source: { snapshotRef: { name: 'gone' } } }), undefined],
   ])('%s', (_, of, expected) => {
     expect(providerNamedBy(of, (key) => (key === 'team-a/one' ? snapshot : undefined))).toBe(expected);
+  });
+});
+
+describe('a restore is bounded', () => {
+  const bounds = (spec: object, status: object = {}) =>
+    restoreDeadlines({
+      ...object(),
+      spec: { source: { snapshotRef: { name: 's' } }, strategy: 'InPlace', ...spec },
+      status,
+    } as VMRestore);
+
+  it('by startBefore, counted from its creation, or a day', () => {
+    expect(bounds({ startBefore: ago(-2 * hours) }).startDeadlineMs).toBe(2 * hours + 10 * minutes);
+    expect(bounds({}).startDeadlineMs).toBe(24 * hours);
+  });
+
+  it('by its deadline, and the time that people took to decide is none of its own', () => {
+    expect(bounds({ deadline: '30m' }).deadlineMs).toBe(30 * minutes);
+    const status = {
+      operation: { kind: 'Commit', startedAt: ago(5 * hours) },
+      steps: [
+        { name: 'Preview', state: 'Done', startedAt: ago(5 * hours) },
+        { name: 'Commit', state: 'Requested', startedAt: ago(minutes) },
+      ],
+    };
+    expect(bounds({ deadline: '30m' }, status).deadlineMs).toBe(30 * minutes + 5 * hours - minutes);
   });
 });

@@ -3,7 +3,9 @@ import { timestamp, type Verdict } from '../../api/conditions.ts';
 import { formatDuration, parseDuration } from '../../api/duration.ts';
 import type { Reason } from '../../api/reasons.ts';
 import type { Operation, ProviderRef } from '../../api/v1alpha1/common.ts';
+import type { VMRestore } from '../../api/v1alpha1/vm-restore.ts';
 import type { VMOperator } from '../../providers/provider.ts';
+import type { Deadlines } from '../census.ts';
 import { waitingForProvider } from '../provider-registry.ts';
 import type {
   Action,
@@ -17,6 +19,8 @@ import type {
 } from './facts.ts';
 import { inHand, outcomeOf, stepOf } from './outcome.ts';
 
+/** How long a restore that names no time may wait for its beginning. */
+export const startWaitMs = 24 * 3_600_000;
 /** What is past its deadline is looked at this slowly. */
 const lateLookMs = 600_000;
 
@@ -117,8 +121,22 @@ function endsAt({ facts, record }: Case): number | undefined {
   return startedAt === undefined ? undefined : Date.parse(startedAt) + deadlineMsOf(facts);
 }
 
-function deadlineMsOf({ object }: RestoreFacts): number {
+function deadlineMsOf({ object }: Pick<RestoreFacts, 'object'>): number {
   return parseDuration(object.spec.deadline ?? '2h');
+}
+
+/** What bounds a restore, for whoever looks at it from outside. The time that people took to decide is none of its own. */
+export function restoreDeadlines(object: VMRestore): Deadlines {
+  const { metadata, spec, status } = object;
+  const startBefore = Date.parse(spec.startBefore ?? '');
+  const decided = status?.steps?.find(({ name }) => name === 'Commit' || name === 'Undo')?.startedAt;
+  const heldMs = Date.parse(decided ?? '') - Date.parse(status?.operation?.startedAt ?? '');
+  return {
+    startDeadlineMs: Number.isNaN(startBefore)
+      ? startWaitMs
+      : startBefore - Date.parse(metadata.creationTimestamp),
+    deadlineMs: deadlineMsOf({ object }) + (Number.isNaN(heldMs) ? 0 : heldMs),
+  };
 }
 
 /** Milliseconds that are left until the deadline; undefined while none runs. */

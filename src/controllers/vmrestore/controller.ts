@@ -195,7 +195,6 @@ class Run {
       vm: intent.target.containerID,
       snapshot: intent.target.snapshotID,
       attempt: intent.attempt,
-      correlationID: intent.correlationID,
       outcome: sent.kind,
       sentMs: Math.round(clock.monotonic() - this.#intentBegunAt),
     });

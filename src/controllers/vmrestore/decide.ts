@@ -14,6 +14,7 @@ import {
   leftMsOf,
   overdue,
   providerRefOf,
+  startWaitMs,
   type UnderWay,
   underWay,
 } from './basics.ts';
@@ -25,8 +26,6 @@ import { inHand, outcomeOf, stepOf } from './outcome.ts';
 import { recordOf } from './status.ts';
 import { stopOf, windDown } from './wind-down.ts';
 
-/** How long a restore that names no time may wait for its beginning. */
-const startWaitMs = 24 * 3_600_000;
 /** How often a VM in preview is looked at while people make up their minds. */
 const heldLookMs = 300_000;
 
