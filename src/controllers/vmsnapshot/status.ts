@@ -119,6 +119,14 @@ export function statusOf(facts: Facts<VMSnapshot, unknown>, finish: Finish): VMS
   return next;
 }
 
+function sourceOf({ source: { size, osType, location } }: Snapshot): VMSnapshotStatus['source'] {
+  return {
+    ...(size === undefined ? {} : { size: cut(size, 128) }),
+    ...(osType === undefined ? {} : { osType: cut(osType, 64) }),
+    ...(location === undefined ? {} : { location: cut(location, 64) }),
+  };
+}
+
 /** What the vendor shows of the snapshot, in the words of the status. */
 function shown(
   facts: Facts<VMSnapshot, unknown>,
@@ -132,13 +140,10 @@ function shown(
   const another = status.snapshotID !== undefined && !sameID(status.snapshotID, snapshot.id);
   if (createdAt !== undefined && !Number.isNaN(Date.parse(createdAt)))
     next.creationTime = (another ? undefined : status.creationTime) ?? timestamp(Date.parse(createdAt));
-  const { size, osType, location } = snapshot.source;
-  next.source = {
-    ...(size === undefined ? {} : { size: cut(size, 128) }),
-    ...(osType === undefined ? {} : { osType: cut(osType, 64) }),
-    ...(location === undefined ? {} : { location: cut(location, 64) }),
-  };
   next.snapshotName = cut(snapshot.name, 1024);
+  // The answer to the request and a look at what is being made differ; each difference would be a write.
+  if (target?.exclusive === true && snapshot.state !== 'Succeeded') return next;
+  next.source = sourceOf(snapshot);
   if (snapshot.fingerprint !== undefined && !another)
     next.fingerprint = status.fingerprint ?? cut(snapshot.fingerprint, 256);
   if (snapshot.parentID !== undefined) next.parentID = cut(snapshot.parentID, 2048);
