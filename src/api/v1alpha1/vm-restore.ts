@@ -14,7 +14,16 @@ import {
 } from './schema.ts';
 
 /** Fields that say how a VM is put back, and mean nothing to a new one. */
-const inPlaceOnly = ['target', 'power', 'onFailure', 'memory', 'disks', 'acceptDataLoss', 'preview'];
+const inPlaceOnly = [
+  'target',
+  'power',
+  'shutdownTimeout',
+  'onFailure',
+  'memory',
+  'disks',
+  'acceptDataLoss',
+  'preview',
+];
 
 const VMRestoreSpec = object(
   {
@@ -51,6 +60,14 @@ const VMRestoreSpec = object(
       oneOf(['RequireOff', 'StopAndStart'], {
         description:
           'RequireOff: a VM that is on is PreconditionFailed. StopAndStart: it is shut down for the restore, powered off if it does not follow, and started again after. Unset: RequireOff.',
+      }),
+    ),
+    shutdownTimeout: optional(
+      duration({
+        description:
+          'With power: StopAndStart, how long the guest may take to shut down before the VM is powered off. Unset: 5m.',
+        minimum: '1s',
+        maximum: '24h',
       }),
     ),
     onFailure: optional(
@@ -137,6 +154,7 @@ const VMRestoreSpec = object(
             'startBefore',
             'target',
             'power',
+            'shutdownTimeout',
             'onFailure',
             'memory',
             'disks',
@@ -171,8 +189,9 @@ const VMRestoreSpec = object(
         message: 'newVM goes with strategy NewVM, and only with it',
       },
       {
-        rule: "!has(self.onFailure) || (has(self.power) && self.power == 'StopAndStart')",
-        message: 'onFailure goes with power: StopAndStart; else the power of the VM is left alone',
+        rule: "!(has(self.onFailure) || has(self.shutdownTimeout)) || (has(self.power) && self.power == 'StopAndStart')",
+        message:
+          'onFailure and shutdownTimeout go with power: StopAndStart; else the power of the VM is left alone',
       },
     ],
   },

@@ -13,7 +13,7 @@ import { nextLookUpMs } from '../unknown-outcomes.ts';
 import { type Case, fail, goOnLater, inWords, settledOperation, type UnderWay } from './basics.ts';
 import { atWork } from './check.ts';
 import type { Action, ActionTarget, Beginning, RecordedVM, RestoreStep, StepRecord } from './facts.ts';
-import { stepOf } from './outcome.ts';
+import { isPower, stepOf } from './outcome.ts';
 
 /** What an action needs to know, whether something was begun or not. */
 export interface Ground extends Case {
@@ -81,10 +81,6 @@ export function act(
       operation: token === undefined ? kept : { ...kept, token },
     },
   };
-}
-
-export function isPower(action: Action): action is 'Shutdown' | 'PowerOff' | 'Start' {
-  return action === 'Shutdown' || action === 'PowerOff' || action === 'Start';
 }
 
 /** What was refused is waited for here, without a word, until the next attempt is due. */

@@ -21,6 +21,7 @@ import { waitDelayMs } from '../settings.ts';
 import { sourceTrouble, troubleOf } from '../trouble.ts';
 import { type Case, providerRefOf } from './basics.ts';
 import type { RestoreStep } from './facts.ts';
+import { isStuck } from './outcome.ts';
 
 /** What stands between a restore and its next write. */
 export type Check =
@@ -262,7 +263,8 @@ function checkInPlace(
       'PreconditionFailed',
       `VM ${vm.name} is in preview of snapshot ${inspection.previewOf}; nearly nothing else can be done with it meanwhile. Commit or undo the preview at the vendor first`,
     );
-  const busy = atWork(inspection);
+  const stuck = isStuck(it.record, vm);
+  const busy = stuck ? undefined : atWork(inspection);
   if (busy !== undefined) return wait(it, 'ConcurrentOperation', `VM ${vm.name} is not free: ${busy}`);
   if (!inspection.snapshots.some(({ id }) => sameID(id, source.id)))
     return wait(
@@ -272,7 +274,7 @@ function checkInPlace(
     );
   const newer = lostByRestore(it, provider.capabilities, source, inspection.snapshots);
   if (newer !== undefined) return { refuse: newer };
-  const power = powerObjection(it, vm);
+  const power = stuck ? undefined : powerObjection(it, vm);
   if (power !== undefined) return power;
   if (spec.memory === 'Include' && source.memory !== true)
     return refuse(

@@ -935,7 +935,7 @@ describe('power before a restore', () => {
     [
       'stays on for five minutes: the guest did not follow',
       stopping({ Shutdown: 'Running' }, inspected({ vm: on }), { state: { age: 5 * minutes } }),
-      says('Restoring', 'did not shut down within 5 minutes', { record: stepIs('Shutdown', 'Failed') }),
+      says('Restoring', 'did not shut down within 5m', { record: stepIs('Shutdown', 'Failed') }),
     ],
     [
       'cannot be taken by the guest at all: the vendor says so',
@@ -967,6 +967,21 @@ describe('power before a restore', () => {
       says('ProgressingWithRetry', 'no effect', { record: stepIs('Shutdown', 'Pending') }),
     ],
     [
+      'stays on for longer than its guest may take',
+      stopping({ Shutdown: 'Running' }, inspected({ vm: on }), {
+        spec: { power: 'StopAndStart', shutdownTimeout: '30s' },
+      }),
+      says('Restoring', 'within 30s', { record: stepIs('Shutdown', 'Failed') }),
+    ],
+    [
+      'stays on for less than its guest may take: waits',
+      stopping({ Shutdown: 'Running' }, inspected({ vm: on }), {
+        spec: { power: 'StopAndStart', shutdownTimeout: '10m' },
+        state: { age: 9 * minutes },
+      }),
+      says('Restoring', 'shutting the VM down'),
+    ],
+    [
       'is off, and the snapshot is restored',
       stopping({ Shutdown: 'Done' }, allRead),
       { do: 'WriteIntent', intent: { step: 'Restore', attempt: 2 } },
@@ -980,6 +995,26 @@ describe('power before a restore', () => {
       'was put on again by someone: shuts down again',
       stopping({ Shutdown: 'Done' }, read(inspected({ vm: on }))),
       { do: 'WriteIntent', intent: { step: 'Shutdown' } },
+    ],
+    [
+      'was asked for by a request that was lost, and is on its way down: follows it',
+      stopping({ Shutdown: 'Requested' }, inspected({ vm: busyVM }), { facts: { unknown: settled } }),
+      says('Restoring', 'powering_down'),
+    ],
+    [
+      'hangs on its way down: powers off',
+      stopping({ Shutdown: 'Failed' }, read(inspected({ vm: busyVM }))),
+      { do: 'WriteIntent', intent: { step: 'PowerOff' } },
+    ],
+    [
+      'is on its way down by a power-off that was done before: waits',
+      stopping({ Shutdown: 'Failed', PowerOff: 'Done' }, read(inspected({ vm: busyVM }))),
+      says('ConcurrentOperation', 'powering_down'),
+    ],
+    [
+      'is to be as it was, and hangs on its way down: powers off first',
+      stopping({ Shutdown: 'Failed' }, inspected({ vm: busyVM }), { state: failure('DeadlineExceeded') }),
+      { do: 'WriteIntent', intent: { step: 'PowerOff' } },
     ],
     [
       'does not go off: tries again',

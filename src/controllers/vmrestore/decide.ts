@@ -22,9 +22,9 @@ import { atWork, check, denial, type Ready, unsupportedField } from './check.ts'
 import type { RestoreFacts, RestoreFinish, RestoreStep } from './facts.ts';
 import { follow } from './follow.ts';
 import { inspected } from './looks.ts';
-import { inHand, outcomeOf, stepOf } from './outcome.ts';
+import { inHand, isStuck, outcomeOf, stepOf, stopOf } from './outcome.ts';
 import { recordOf } from './status.ts';
-import { stopOf, windDown } from './wind-down.ts';
+import { windDown } from './wind-down.ts';
 
 /** How often a VM in preview is looked at while people make up their minds. */
 const heldLookMs = 300_000;
@@ -137,7 +137,7 @@ function restoreOrPrepare(ground: Ground, { restore, newVM }: Ready): RestoreSte
   if (newVM !== undefined) return act(ground, 'CreateVM', newVM);
   if (restore === undefined)
     throw new Error('a check passed without a target; this is a fault of Keyframe, please report it');
-  if (restore.vm.power === 'On') return act(ground, stopOf(ground.record), targetOf(ground));
+  if (restore.vm.power !== 'Off') return act(ground, stopOf(ground.record), targetOf(ground));
   return act(ground, ground.facts.object.spec.preview === undefined ? 'Restore' : 'Preview', restore.target);
 }
 
@@ -207,6 +207,7 @@ function held(it: UnderWay): RestoreStep {
   const inspection = inspected(it, undefined, (message) => fail(it, 'RestoreFailed', message));
   if ('step' in inspection) return inspection.step;
   const { pollIntervalMs } = facts.settings;
+  if (isStuck(record, inspection.vm)) return act(it, 'PowerOff', targetOf(it));
   const busy = atWork(inspection);
   if (busy !== undefined)
     return goOnLater(

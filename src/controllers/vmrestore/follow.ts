@@ -1,4 +1,5 @@
 /** Brings the write in hand to its end: what was sent, or may have been, is looked up and never sent again. */
+import { parseDuration } from '../../api/duration.ts';
 import { succeeded } from '../../providers/outcome.ts';
 import { tryAgain } from './act.ts';
 import { done, fail, inWords, type UnderWay } from './basics.ts';
@@ -17,9 +18,6 @@ import {
   unreadable,
   wordsOf,
 } from './looks.ts';
-
-/** How long a guest may take to shut down before the VM is powered off. */
-export const shutdownWaitMs = 300_000;
 
 /** The next step for the write in hand. */
 export function follow(it: UnderWay, step: StepRecord): RestoreStep {
@@ -48,7 +46,9 @@ function followPower(it: UnderWay, step: StepRecord): RestoreStep {
     if (reached && step.name === 'Start') return done(it, step, doing);
     if (!isSettled(it))
       return lookAgain(it, step, `${doing}; whether the request came through is being found out`);
-    return reached ? done(it, step, doing) : tryAgain(it, step, `${what}: the request had no effect`);
+    if (reached) return done(it, step, doing);
+    // On its way, by whomever: that is followed as if it had been accepted.
+    if (vm.power !== 'Busy') return tryAgain(it, step, `${what}: the request had no effect`);
   }
   if (reached) return done(it, step, doing);
   const read = readOperation(it, step);
@@ -58,12 +58,13 @@ function followPower(it: UnderWay, step: StepRecord): RestoreStep {
   if (step.name === 'Shutdown') {
     if (failed)
       return unheeded(it, step, `the guest of VM ${vm.name} could not be shut down${wordsOf(operation)}`);
-    if (ageMs(it, step) < shutdownWaitMs) return lookAgain(it, step, doing);
-    const minutes = shutdownWaitMs / 60_000;
-    return unheeded(it, step, `the guest of VM ${vm.name} did not shut down within ${minutes} minutes`);
+    const timeout = it.facts.object.spec.shutdownTimeout ?? '5m';
+    if (ageMs(it, step) < parseDuration(timeout)) return lookAgain(it, step, doing);
+    return unheeded(it, step, `the guest of VM ${vm.name} did not shut down within ${timeout}`);
   }
   if (failed) return tryAgain(it, step, `${what} failed${wordsOf(operation)}`);
-  if (atWork(inspection) !== undefined || !isSilent(it, step)) return lookAgain(it, step, doing);
+  const isAtWork = step.name === 'Start' && atWork(inspection) !== undefined;
+  if (isAtWork || !isSilent(it, step)) return lookAgain(it, step, doing);
   return tryAgain(it, step, `${what}: the vendor accepted it, and VM ${vm.name} is still ${vm.vendorState}`);
 }
 

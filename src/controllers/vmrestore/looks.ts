@@ -7,7 +7,7 @@ import { isSettledAsNotMade, nextLookUpMs } from '../unknown-outcomes.ts';
 import { goOnLater, inWords, type UnderWay } from './basics.ts';
 import { atWork } from './check.ts';
 import type { RestoreFacts, RestoreRecord, RestoreStep, StepRecord } from './facts.ts';
-import { inHand } from './outcome.ts';
+import { inHand, isPower } from './outcome.ts';
 
 /** How long the vendor may take until what it accepted shows, where it says nothing of it. */
 const silenceMs = 180_000;
@@ -31,6 +31,8 @@ export function evidenceOf(facts: RestoreFacts, record: RestoreRecord): 'Nothing
     return marked.value.length === 0 ? 'Nothing' : 'Something';
   }
   if (inspection === undefined || !succeeded(inspection)) return undefined;
+  // The power of a VM proves nothing of who changed it: only time does.
+  if (isPower(step.name)) return 'Nothing';
   return atWork(inspection.value) === undefined ? 'Nothing' : 'Something';
 }
 

@@ -7,7 +7,7 @@ import { finish, goOnLater, type UnderWay } from './basics.ts';
 import { atWork } from './check.ts';
 import type { Action, RestoreRecord, RestoreStep } from './facts.ts';
 import { inspected, readOperation, stateOf } from './looks.ts';
-import { outcomeOf, stepOf } from './outcome.ts';
+import { isStuck, outcomeOf, stepOf, stopOf } from './outcome.ts';
 
 /** The next step back to a VM that is neither in preview nor off without need; at the end of it, the end. */
 export function windDown(it: UnderWay): RestoreStep {
@@ -19,6 +19,7 @@ export function windDown(it: UnderWay): RestoreStep {
   const inspection = inspected(it, undefined, () => end(it, undefined));
   if ('step' in inspection) return inspection.step;
   const { pollIntervalMs } = facts.settings;
+  if (isStuck(record, inspection.vm)) return act(it, 'PowerOff', targetOf(it));
   const busy = atWork(inspection);
   if (busy !== undefined)
     return goOnLater(it, so(it, `waiting until VM ${vm.name} is free: ${busy}`), pollIntervalMs);
@@ -37,14 +38,6 @@ export function windDown(it: UnderWay): RestoreStep {
   if (inspection.vm.power === 'Off' || inspection.vm.power === 'Suspended')
     return act(it, 'Start', targetOf(it));
   return goOnLater(it, so(it, `VM ${vm.name} is ${inspection.vm.vendorState}`), pollIntervalMs);
-}
-
-/** A VM is shut down first, and powered off when the guest did not follow. */
-export function stopOf(record: RestoreRecord): 'Shutdown' | 'PowerOff' {
-  const shutdown = stepOf(record, 'Shutdown');
-  const powerOff = stepOf(record, 'PowerOff');
-  const answered = powerOff?.state === 'Done' && (powerOff.finishedAt ?? '') >= (shutdown?.finishedAt ?? '');
-  return shutdown?.state === 'Failed' && !answered ? 'PowerOff' : 'Shutdown';
 }
 
 const touching: readonly Action[] = ['Shutdown', 'PowerOff', 'Restore', 'Preview', 'Commit', 'Undo'];

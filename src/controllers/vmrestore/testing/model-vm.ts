@@ -105,6 +105,8 @@ export class ModelVM {
   #lock: { what: string; id: number } | undefined;
   #locks = 0;
   #taskID = 'task-0';
+  /** The guest was asked to shut down, and has not come to an end of it. */
+  #goingDown = false;
   #contentBefore = 'its own';
   power: PowerState;
   /** What is on its disks: its own, or the id of the snapshot that it was put back to. */
@@ -264,10 +266,16 @@ export class ModelVM {
 
   #stop(how: 'Shutdown' | 'PowerOff'): Outcome<OperationAccepted> {
     if (!this.#situation.mayStop) this.wrongs.push('a VM was stopped that was not to be');
-    if (this.#lock !== undefined || this.power !== 'On') return conflict('Later', 'VM is not running');
+    const running = this.power === 'On' || (how === 'PowerOff' && this.#goingDown);
+    if (this.#lock !== undefined || !running) return conflict('Later', 'VM is not running');
     const ignored = how === 'Shutdown' && this.#chance(this.#faults.deaf);
     this.power = 'Busy';
+    this.#goingDown = true;
+    // Some guests take no notice, others never come to an end.
+    if (ignored && this.#chance(0.5)) return { kind: 'Done', value: {} };
     this.#after(this.#between(2_000, 60_000), () => {
+      if (!this.#goingDown) return;
+      this.#goingDown = false;
       this.power = ignored ? 'On' : 'Off';
     });
     return { kind: 'Done', value: {} };
