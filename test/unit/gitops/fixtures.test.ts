@@ -98,15 +98,41 @@ describe('Argo CD reads each fixture as the table of reasons says:', () => {
   });
 });
 
-it.each(files)('Argo CD and kstatus say the same of %s', (file) => {
+describe('Argo CD and kstatus say the same', () => {
   const same: Record<Status, Health['status'][]> = {
     Current: ['Healthy'],
     Failed: ['Degraded'],
     InProgress: ['Progressing', 'Suspended'],
     Terminating: ['Progressing'],
   };
-  const status = statuses.get(file)?.value as Status;
-  expect(same[status]).toContain(healths.get(file)?.value?.status);
+
+  it.each(files)('of %s', (file) => {
+    const status = statuses.get(file)?.value as Status;
+    expect(same[status]).toContain(healths.get(file)?.value?.status);
+  });
+
+  it('of conditions that Keyframe never sets together, too', async () => {
+    const [[, fixture] = []] = files;
+    const all = ['True', 'False', 'Unknown'].flatMap((ready) =>
+      ['True', 'False', undefined].flatMap((reconciling) =>
+        ['True', 'False', undefined].map((stalled) => ({ ready, reconciling, stalled })),
+      ),
+    );
+    const mixed = all
+      // The tools take the first of the two, and Keyframe sets one.
+      .filter(({ reconciling, stalled }) => !(reconciling === 'True' && stalled === 'True'))
+      .map(({ ready, reconciling, stalled }) => {
+        const conditions = Object.entries({ Ready: ready, Reconciling: reconciling, Stalled: stalled })
+          .filter(([, status]) => status !== undefined)
+          .map(([type, status]) => ({ type, status, reason: 'Provisioning', message: '' }));
+        return { ...fixture, status: { ...fixture?.status, conditions } };
+      });
+    const [theirs, ours] = [await kstatuses(mixed), await argoHealth(script, mixed)];
+    for (const [index, { status }] of mixed.entries())
+      expect(same[theirs[index]?.value as Status], JSON.stringify(status.conditions)).toContain(
+        ours[index]?.value?.status,
+      );
+  });
 });
 
 describe('argocd-cm', () => {
