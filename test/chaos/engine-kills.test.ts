@@ -27,18 +27,13 @@ const kind = 'VMSnapshot' as const;
 
 describe('killed while snapshots are made on an engine', () => {
   const cases: Case[] = [
-    { title: 'before the VM is read', step: 'ReadVM' },
-    { title: 'before the intent is written', step: 'WriteIntent' },
     { title: 'when the intent is written', step: 'WriteIntent', after: true },
-    { title: 'before the guest is frozen', step: 'Freeze' },
     { title: 'when the guest is frozen', step: 'Freeze', after: true },
     { title: 'before the request is sent', step: 'Create' },
     { title: 'when the engine took the request', step: 'Create', after: true },
-    { title: 'when the engine took the second request', step: 'Create', after: true, nth: 2 },
     { title: 'before the snapshot is polled', step: 'ReadSnapshot' },
     { title: 'before the events are read', step: 'ReadOperation' },
     { title: 'before the guest is thawed', step: 'Thaw' },
-    { title: 'when the guest is thawed', step: 'Thaw', after: true },
   ];
 
   it.concurrent.for(cases)('$title', async ({ title: _, ...stopAt }) => {
@@ -54,10 +49,8 @@ describe('killed while snapshots are made on an engine', () => {
 
 describe('killed while snapshots are merged away', () => {
   const cases: Case[] = [
-    { title: 'before it is looked for', step: 'LookUp' },
     { title: 'before it is removed', step: 'Remove' },
     { title: 'when the engine began to merge', step: 'Remove', after: true },
-    { title: 'when the engine began to merge the second', step: 'Remove', after: true, nth: 2 },
     { title: 'before the object is let go', step: 'Release' },
   ];
 
