@@ -127,6 +127,11 @@ describe('an operator', () => {
     for (const shard of shards) await stage.reason('VMSnapshot', namespace, shard, 'Available');
     expect(served(one)).toEqual(new Set([`VMProvider/${namespace}/one`]));
     expect(served(two)).toEqual(new Set([`VMProvider/${namespace}/two`]));
+    // Each counts its own, so that the sum over shards is right.
+    const shown = await one.metrics();
+    const labels = `kind="VMSnapshot",provider="VMProvider/${namespace}/one",state="Ready",reason="Available"`;
+    expect(shown).toContain(`keyframe_objects{${labels}} 1\n`);
+    expect(shown).not.toContain('/two"');
 
     // Without its operator, a shard waits; the other does not take it.
     await two.kill();
