@@ -80,7 +80,7 @@ async function refusalOf(): Promise<string | undefined> {
   const command = isolated(['sh', '-ec', steps.join('\n')], ['net']);
   return run(command, { minutes: 1 }).then(
     () => undefined,
-    (error: Error) => error.message.split('\n').slice(1).join(' ') || error.message,
+    (error: Error) => error.message.split('\n').at(-1),
   );
 }
 
