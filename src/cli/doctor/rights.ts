@@ -59,19 +59,13 @@ function rightsOn(kind: KindName): Right[] {
   return [...verbs.map((verb) => right(verb, kind)), right('patch', kind, 'status')];
 }
 
-/** A right in words: `patch vmsnapshots/status`. */
-export function rightWords({ verb, resource, subresource }: Right): string {
-  return `${verb} ${resource}${subresource === undefined ? '' : `/${subresource}`}`;
-}
-
-/** Rights in words, those on one resource together: `get, list and watch vmsnapshots; patch vmsnapshots/status`. */
+/** Rights in words: `get, list vmsnapshots, vmrestores; patch vmsnapshots/status`. */
 export function rightsWords(rights: readonly Right[]): string {
-  const verbs = new Map<string, string[]>();
-  for (const { verb, resource, subresource } of rights) {
-    const on = subresource === undefined ? resource : `${resource}/${subresource}`;
-    verbs.set(on, [...(verbs.get(on) ?? []), verb]);
-  }
-  return [...verbs].map(([on, those]) => `${those.join(', ')} ${on}`).join('; ');
+  const where = ({ resource, subresource }: Right) =>
+    subresource === undefined ? resource : `${resource}/${subresource}`;
+  const byResource = Map.groupBy(rights, where);
+  const byVerbs = Map.groupBy(byResource, ([, those]) => those.map(({ verb }) => verb).join(', '));
+  return [...byVerbs].map(([verbs, those]) => `${verbs} ${those.map(([on]) => on).join(', ')}`).join('; ');
 }
 
 /** The Secrets that the spec of a provider names, wherever in it. */
