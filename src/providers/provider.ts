@@ -221,6 +221,8 @@ export interface OperationState {
   state: 'Running' | 'Succeeded' | 'Failed' | 'None';
   /** Why it failed, in the vendor's words. */
   failure?: Failure;
+  /** With `None`: there may have been a record of it, in whose place there is another's now (SPF's last task). */
+  overwritten?: true;
   percent?: number;
   /** What the record says of the outcome beyond success: a freeze that failed, memory that was not saved. */
   indications?: Indication[];

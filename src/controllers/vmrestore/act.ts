@@ -10,7 +10,7 @@ import { isAskedToLook } from '../lifecycle/decide.ts';
 import { pollDelayMs, retryDelayMs } from '../settings.ts';
 import { type Trouble, troubleOf } from '../trouble.ts';
 import { nextLookUpMs } from '../unknown-outcomes.ts';
-import { type Case, fail, goOnLater, inWords, settledOperation, type UnderWay } from './basics.ts';
+import { type Case, done, fail, goOnLater, inWords, settledOperation, type UnderWay } from './basics.ts';
 import { atWork } from './check.ts';
 import type { Action, ActionTarget, Beginning, RecordedVM, RestoreStep, StepRecord } from './facts.ts';
 import { isPower, stepOf } from './outcome.ts';
@@ -135,6 +135,9 @@ export function afterSend(it: UnderWay, step: StepRecord, sent: Outcome<Operatio
       { record: { step: { ...step, message: trouble.message } } },
     );
   }
+  // The guest cannot be asked at all: what comes next does without it.
+  if (step.name === 'Shutdown' && sent.kind === 'Unsupported')
+    return done(it, step, trouble.message, { failed: true });
   if (isPower(step.name) || step.name === 'Undo') return tryAgain(it, step, sent);
   if (neverReached(sent) || step.name === 'CreateVM') return refused(it, step, sent);
   return afterRefusal(it, step, sent);

@@ -688,6 +688,16 @@ describe('what the vendor answers to a request', () => {
       says('PermissionDenied', '', { record: { step: { state: 'Pending' } } }),
     ],
     [
+      'a guest cannot be asked to shut down: what comes next does without it',
+      sent('Shutdown', { kind: 'Unsupported', error }),
+      says('Restoring', '', { record: stepIs('Shutdown', 'Failed') }),
+    ],
+    [
+      'a shutdown is refused while the vendor is at work: another attempt',
+      sent('Shutdown', { kind: 'Conflict', retry: 'Later', error }),
+      says('ConcurrentOperation', '', { record: { step: { state: 'Pending' } } }),
+    ],
+    [
       'an undo is refused: another attempt',
       sent('Undo', { kind: 'Conflict', retry: 'Never', error }),
       says('ProgressingWithRetry', '', { record: { step: { state: 'Pending' } } }),
@@ -734,6 +744,11 @@ describe('a restore whose outcome nobody recorded', () => {
       'shows nothing for long: it had no effect, and is not sent again',
       asked({ ...operation('None'), ...inspected() }, { unknown: settled }),
       gives('RestoreFailed', 'had no effect, which is proved now, and is not sent again'),
+    ],
+    [
+      'shows nothing, where another record may have taken the place of its own: nobody knows',
+      asked({ operation: done({ state: 'None', overwritten: true }), ...inspected() }, { unknown: settled }),
+      gives('OutcomeUnknown', 'no record of how it ended'),
     ],
     [
       'can be told by no record: nobody knows, and it is not sent again',

@@ -6,6 +6,7 @@ import { atWork } from './check.ts';
 import type { RecordChange, RestoreStep, StepRecord } from './facts.ts';
 import {
   inspected,
+  isOverwritten,
   isSettled,
   isSilent,
   lookAgain,
@@ -119,7 +120,7 @@ function withoutWord(it: UnderWay, step: StepRecord, { what, state, inPreview }:
     const message = `${what}: VM ${vm.name} is in preview of the snapshot, and nothing proves that this is of this restore. Look at it, and commit or undo the preview at the vendor`;
     return fail(it, 'OutcomeUnknown', message, step);
   }
-  if (step.state === 'Requested' && state === 'None')
+  if (step.state === 'Requested' && state === 'None' && !isOverwritten(it.facts.seen.operation))
     return fail(it, 'RestoreFailed', notCarriedOut(step, what), step);
   const said = step.message === undefined ? '' : ` (${step.message})`;
   const message = `${what}: the vendor has no record of how it ended${said}. It is not sent again. Look at the disks of VM ${vm.name}: they are as the snapshot has them, or as they were`;

@@ -41,6 +41,11 @@ export function stateOf(operation: Outcome<OperationState> | undefined): Operati
   return operation !== undefined && succeeded(operation) ? operation.value.state : undefined;
 }
 
+/** Whether there may have been a record of the operation, so that its absence proves nothing. */
+export function isOverwritten(operation: Outcome<OperationState> | undefined): boolean {
+  return operation !== undefined && succeeded(operation) && operation.value.overwritten === true;
+}
+
 /** Whether the vendor has said all that it will of the operation: a record that nobody may read is none. */
 function isTold(operation: Outcome<OperationState> | undefined): boolean {
   return operation !== undefined && (succeeded(operation) || operation.kind === 'Denied');

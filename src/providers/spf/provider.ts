@@ -333,12 +333,20 @@ class ServiceRootProvider implements VMOperator {
     return this.#operate(containerID, 'Start', call);
   }
 
-  stopVM(
+  async stopVM(
     containerID: string,
     how: 'Shutdown' | 'PowerOff',
     call: WriteCall,
   ): Promise<Outcome<OperationAccepted>> {
-    return this.#operate(containerID, how === 'Shutdown' ? 'Shutdown' : 'Stop', call);
+    const sent = await this.#operate(containerID, how === 'Shutdown' ? 'Shutdown' : 'Stop', call);
+    const key = parseContainer(containerID);
+    if (how === 'PowerOff' || sent.kind !== 'Conflict' || key === undefined) return sent;
+    // Of a guest that nothing can be asked of VMM says the same as of a VM that is at work (1730).
+    const vm = await this.#client.getVirtualMachine(key, call);
+    if (!succeeded(vm) || vm.value.hasGuestServices || vm.value.power !== 'On') return sent;
+    const why = 'It has no integration services (HasVMAdditions is false), by which a guest is shut down';
+    const message = vendorText(`${sent.error.message.replace(/[.\s]*$/, '')}. ${why}`);
+    return { kind: 'Unsupported', error: { ...sent.error, message } };
   }
 
   async restoreSnapshot(target: RestoreTarget, call: WriteCall): Promise<Outcome<OperationAccepted>> {
@@ -502,7 +510,8 @@ class ServiceRootProvider implements VMOperator {
       const own = checkpoints.value.find((one) => sameMark(markIn(one), subject));
       if (own?.checkpointID !== undefined) return done({ state: someoneIsAtWork ? 'Running' : 'Succeeded' });
     }
-    if (task !== undefined && !sameGUID(task, baseline)) {
+    const changed = task === undefined ? baseline !== undefined : !sameGUID(task, baseline);
+    if (task !== undefined && changed) {
       const job = await this.#jobs.get({ id: task, stampID: vm.stampID }, call);
       if (!succeeded(job) && job.kind !== 'NotFound') return job;
       if (succeeded(job)) {
@@ -510,7 +519,9 @@ class ServiceRootProvider implements VMOperator {
         someoneIsAtWork ||= job.value.state === 'Running';
       }
     }
-    return done({ state: someoneIsAtWork ? 'Running' : 'None' });
+    if (someoneIsAtWork) return done({ state: 'Running' });
+    // Another's task may have come after its own. What was to be made is known by its mark; a restore leaves none.
+    return done(changed && kind === 'restore' ? { state: 'None', overwritten: true } : { state: 'None' });
   }
 }
 

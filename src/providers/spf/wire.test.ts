@@ -32,6 +32,7 @@ describe('a virtual machine', () => {
       mostRecentTaskID: '1f8a3a06-03d7-4b5d-ac04-a9a167068f0a',
       operatingSystem: '64-bit edition of Windows Server 2008 R2 Enterprise',
       hasPassthroughDisk: false,
+      hasGuestServices: false,
       isMigrating: false,
       isTemplate: false,
       enabled: true,

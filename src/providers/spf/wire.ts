@@ -17,6 +17,8 @@ export interface VirtualMachine extends Key {
   mostRecentTaskID?: string;
   operatingSystem?: string;
   hasPassthroughDisk: boolean;
+  /** False where VMM finds no integration services in the guest. */
+  hasGuestServices: boolean;
   isMigrating: boolean;
   isTemplate: boolean;
   /** False where VMM has taken it out of use. */
@@ -123,6 +125,7 @@ export function virtualMachineOf(entity: Entity): VirtualMachine {
     status,
     power: migrating ? 'Busy' : powerOf(status, machineState),
     hasPassthroughDisk: entity.HasPassthroughDisk === true,
+    hasGuestServices: entity.HasVMAdditions !== false,
     isMigrating: migrating,
     isTemplate: entity.MarkedAsTemplate === true,
     enabled: entity.Enabled !== false,

@@ -388,7 +388,36 @@ describe('a restore', () => {
     bench.spf.skip(10);
     const target = { containerID: bench.container, vmID: bench.vm.id, snapshotID: id, name: 'x', baseline };
     const attempt = provider.restoreToken(target, 'x') ?? '';
+    // Its own may have come before that job: what came of it cannot be told.
+    expect(must(await provider.getOperation(attempt, read()))).toEqual({ state: 'None', overwritten: true });
+  });
+
+  test('that was never begun is told from the task of the VM that is as it was', async () => {
+    const { provider } = bench;
+    const id = await made();
+    const { taskID = '' } = must(await provider.inspectVM(bench.container, read())).vm;
+    const restore = { containerID: bench.container, vmID: bench.vm.id, snapshotID: id, name: 'x' };
+    const attempt = provider.restoreToken({ ...restore, baseline: taskID }, 'x') ?? '';
     expect(must(await provider.getOperation(attempt, read()))).toEqual({ state: 'None' });
+  });
+});
+
+describe('a guest that is to shut down', () => {
+  test('and has no integration services cannot be asked', async () => {
+    bench.spf.updateVm(bench.vm.id, { hasVmAdditions: false });
+    expect(await bench.provider.stopVM(bench.container, 'Shutdown', write())).toMatchObject({
+      kind: 'Unsupported',
+      error: { code: 'VMInvalidState', message: expect.stringContaining('HasVMAdditions is false') },
+    });
+    must(await bench.provider.stopVM(bench.container, 'PowerOff', write()));
+  });
+
+  test('is asked again later while VMM is at work on the VM', async () => {
+    bench.spf.updateVm(bench.vm.id, { hasVmAdditions: false, migrating: true });
+    expect(await bench.provider.stopVM(bench.container, 'Shutdown', write())).toMatchObject({
+      kind: 'Conflict',
+      retry: 'Later',
+    });
   });
 });
 

@@ -1,0 +1,305 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../controlplane/wait.ts';
+import type { SpfFaultRule } from '../../simulators/spf/faults.ts';
+import type { SpfSimulatorOptions } from '../../simulators/spf/options.ts';
+import type { SpfSimulator } from '../../simulators/spf/simulator.ts';
+import type { Vm, VmSpec } from '../../simulators/spf/state.ts';
+import { kstatus } from '../../support/kstatus.ts';
+import { effectsOn, restoreOf, spfProvider, startSpf } from '../../support/spf.ts';
+import { type AnyObject, ready, Stage } from '../../support/stage.ts';
+
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await Stage.set();
+  await stage.operator();
+});
+afterAll(() => stage?.[Symbol.asyncDispose]());
+
+/** An SPF with a VM that has a checkpoint, and the VMSnapshot that stands for it. */
+class Scene implements AsyncDisposable {
+  readonly spf: SpfSimulator;
+  readonly namespace: string;
+  readonly vm: Vm;
+  checkpointID = '';
+
+  private constructor(spf: SpfSimulator, namespace: string, vm: Vm) {
+    this.spf = spf;
+    this.namespace = namespace;
+    this.vm = vm;
+  }
+
+  static async set(vm: Partial<VmSpec> = {}, options: SpfSimulatorOptions = {}): Promise<Scene> {
+    const [spf, namespace] = await Promise.all([
+      startSpf(options),
+      stage.cluster.createNamespace('spf-restore'),
+    ]);
+    const made = spf.addVm({ name: 'web', ownerRole: spf.subscriptionId, ...vm });
+    await spfProvider(stage, spf, namespace, { door: 'tenantRoot' });
+    const scene = new Scene(spf, namespace, made);
+    scene.checkpointID = await scene.take('before');
+    return scene;
+  }
+
+  /** Makes a VMSnapshot of the VM, and gives the id of its checkpoint. */
+  async take(name: string): Promise<string> {
+    await stage.make('VMSnapshot', this.namespace, name, {
+      providerRef: { name: 'spf' },
+      source: { vm: { id: this.vm.id } },
+      displayName: name,
+      description: 'words that stay',
+    });
+    const { status } = await stage.reason('VMSnapshot', this.namespace, name, 'Available');
+    return status?.snapshotID;
+  }
+
+  restore(spec: object = {}, name = 'back'): Promise<AnyObject> {
+    return stage.make('VMRestore', this.namespace, name, { ...restoreOf('before', this.vm.id), ...spec });
+  }
+
+  becomes(reason: string, name = 'back'): Promise<AnyObject> {
+    return stage.reason('VMRestore', this.namespace, name, reason);
+  }
+
+  onRestore(fault: SpfFaultRule): void {
+    this.spf.faults.add({ ...fault, operation: 'VMCheckPoints_Restore', times: 1 } as SpfFaultRule);
+  }
+
+  /** What was done to the VM since its first checkpoint was made, in order. */
+  done(): string[] {
+    return effectsOn(this.spf, this.vm.id)
+      .map(({ effect, name }) => (effect === 'power-changed' ? `${name}` : effect))
+      .filter((what) => what !== 'checkpoint-created' && what !== 'checkpoint-made');
+  }
+
+  power(): string | undefined {
+    return this.spf.vms().find(({ id }) => id === this.vm.id)?.power;
+  }
+
+  expectRestoredOnce(): void {
+    expect(this.spf.everRestored()).toMatchObject([{ id: this.checkpointID }]);
+    const { checkpointId } = this.spf.checkpoints().find(({ id }) => id === this.checkpointID) ?? {};
+    expect(this.spf.vms()).toMatchObject([{ lastRestoredCheckpointId: checkpointId }]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    expect(this.spf.contractViolations).toEqual([]);
+    await this.spf.close();
+  }
+}
+
+const stopAndStart = { power: 'StopAndStart' };
+const steps = ({ status }: AnyObject) => {
+  const told: { name: string; state: string }[] = status?.steps ?? [];
+  return told.map(({ name, state }) => `${name} ${state}`);
+};
+const messageOf = (object: AnyObject) => ready(object)?.message ?? '';
+
+describe('a VMRestore on SPF', () => {
+  it.concurrent('puts a VM that is off back, once, and leaves later checkpoints', async () => {
+    await using scene = await Scene.set({ power: 'PowerOff' });
+    const later = await scene.take('later');
+    await scene.restore();
+    const object = await scene.becomes('Completed');
+    scene.expectRestoredOnce();
+    expect(scene.done()).toEqual(['restore-begun', 'checkpoint-restored']);
+    expect(scene.power()).toBe('PowerOff');
+    expect(scene.spf.checkpoints().map(({ id }) => id)).toContain(later);
+    expect(object.status).toMatchObject({
+      provisioningState: 'Succeeded',
+      powerStateBefore: 'Off',
+      restored: { vmID: scene.vm.id, vmName: 'web' },
+    });
+    expect(steps(object)).toEqual(['Restore Done']);
+    expect(kstatus(object)).toBe('Current');
+    // It has run: it never runs again, and its end touches nothing.
+    await stage.remove('VMRestore', scene.namespace, 'back');
+    await stage.gone('VMRestore', scene.namespace, 'back');
+    scene.expectRestoredOnce();
+  });
+
+  it.concurrent('refuses a VM that is on, unless it may be stopped', async () => {
+    await using scene = await Scene.set();
+    await scene.restore({ power: 'RequireOff' });
+    const object = await scene.becomes('PreconditionFailed');
+    expect(messageOf(object)).toMatch(/VM web is on \(Running\).*power: StopAndStart/);
+    expect(scene.done()).toEqual([]);
+  });
+
+  it.concurrent('shuts a running VM down, puts it back, and starts it', async () => {
+    await using scene = await Scene.set();
+    await scene.restore(stopAndStart);
+    const object = await scene.becomes('Completed');
+    scene.expectRestoredOnce();
+    expect(scene.done()).toEqual(['Shutdown', 'restore-begun', 'checkpoint-restored', 'Start']);
+    expect(steps(object)).toEqual(['Shutdown Done', 'Restore Done', 'Start Done']);
+    expect(scene.power()).toBe('Running');
+    expect(object.status?.powerStateBefore).toBe('On');
+  });
+
+  it.concurrent('powers off a VM whose guest cannot be shut down', async () => {
+    await using scene = await Scene.set({ hasVmAdditions: false });
+    await scene.restore(stopAndStart);
+    const object = await scene.becomes('Completed');
+    scene.expectRestoredOnce();
+    expect(scene.done()).toEqual(['Stop', 'restore-begun', 'checkpoint-restored', 'Start']);
+    expect(steps(object)).toEqual(['Shutdown Failed', 'PowerOff Done', 'Restore Done', 'Start Done']);
+    expect(scene.power()).toBe('Running');
+  });
+
+  it.concurrent('starts no VM that the checkpoint brought back running', async () => {
+    await using scene = await Scene.set({ checkpointType: 'Standard' });
+    await scene.restore(stopAndStart);
+    await scene.becomes('Completed');
+    scene.expectRestoredOnce();
+    expect(scene.done()).toEqual(['Shutdown', 'restore-begun', 'checkpoint-restored']);
+    expect(scene.power()).toBe('Running');
+  });
+
+  it.concurrent.for([
+    { title: 'stopped by a proxy', merge: 'method-not-allowed' },
+    { title: 'not known to the service', merge: 'not-implemented' },
+  ] as const)('where MERGE is $title sends the whole as PUT, once', async ({ merge }) => {
+    await using scene = await Scene.set({}, { behaviour: { merge, put: 'resets' } });
+    await scene.restore(stopAndStart);
+    await scene.becomes('Completed');
+    scene.expectRestoredOnce();
+    const writes = scene.spf.requests.filter(({ operation }) => operation === 'VMCheckPoints_Restore');
+    expect(writes.map(({ method }) => method).filter((method) => method === 'PUT')).toHaveLength(1);
+    const [before] = scene.spf.checkpoints();
+    expect(before).toMatchObject({
+      name: expect.stringMatching(/^before \[keyframe-/),
+      description: expect.stringMatching(/^words that stay \[keyframe-/),
+    });
+    expect(scene.power()).toBe('Running');
+  });
+
+  it.concurrent.for([
+    { title: 'is lost', fault: { kind: 'lost-answer' } },
+    { title: 'never comes', fault: { kind: 'hang', when: 'after-effect' } },
+    { title: 'is an error after the effect', fault: { kind: 'respond', status: 500, when: 'after-effect' } },
+    { title: 'names no job', fault: { kind: 'no-job-id' } },
+  ] as const)('whose answer $title puts the VM back once', async ({ fault }) => {
+    await using scene = await Scene.set();
+    scene.onRestore(fault as SpfFaultRule);
+    await scene.restore(stopAndStart);
+    const object = await scene.becomes('Completed');
+    scene.expectRestoredOnce();
+    expect(steps(object)).toEqual(['Shutdown Done', 'Restore Done', 'Start Done']);
+    expect(scene.power()).toBe('Running');
+  });
+
+  it.concurrent.for([
+    { title: 'that is never looked at', fault: { kind: 'hang' } },
+    { title: 'that is reset', fault: { kind: 'reset' } },
+  ] as const)('by a request $title is not sent again; the VM is started', async ({ fault }) => {
+    await using scene = await Scene.set();
+    scene.onRestore(fault);
+    await scene.restore(stopAndStart);
+    const object = await scene.becomes('RestoreFailed');
+    expect(messageOf(object)).toMatch(
+      /the request had no effect, which is proved now, and is not sent again/,
+    );
+    expect(scene.spf.everRestored()).toEqual([]);
+    expect(scene.spf.counts().VMCheckPoints_Restore).toBe(1);
+    expect(scene.done()).toEqual(['Shutdown', 'Start']);
+    expect(scene.power()).toBe('Running');
+  });
+
+  it.concurrent('whose outcome another’s task hides is called unknown, and not sent again; the VM is started', async () => {
+    await using scene = await Scene.set();
+    // Nothing but the last task of the VM tells of it, and by the time anyone looks it is another's.
+    scene.onRestore({ kind: 'lost-answer' });
+    await scene.restore(stopAndStart);
+    await waitFor(
+      'the restore to be asked for',
+      async () => scene.spf.everRestored().length > 0 || undefined,
+      { interval: 5 },
+    );
+    const outage = scene.spf.faults.add({ kind: 'respond', status: 503 });
+    await waitFor(
+      'the restore to end',
+      async () => scene.done().includes('checkpoint-restored') || undefined,
+      {
+        interval: 5,
+      },
+    );
+    scene.spf.skip(5);
+    scene.spf.addForeignTask(scene.vm.id);
+    scene.spf.faults.remove(outage);
+    const object = await scene.becomes('OutcomeUnknown');
+    expect(messageOf(object)).toMatch(/not sent again/);
+    expect(scene.spf.everRestored()).toHaveLength(1);
+    expect(scene.power()).toBe('Running');
+  });
+
+  it.concurrent.for([
+    { onFailure: undefined, power: 'Running' },
+    { onFailure: 'LeaveOff', power: 'PowerOff' },
+  ])('that fails says what VMM said, and leaves the VM $power', async ({ onFailure, power }) => {
+    await using scene = await Scene.set();
+    scene.onRestore({
+      kind: 'job-failed',
+      problem: 'VMM cannot complete the host operation because the checkpoint file is missing.',
+      recommendedAction: 'Restore the file, and then try the operation again.',
+    });
+    await scene.restore({ ...stopAndStart, ...(onFailure === undefined ? {} : { onFailure }) });
+    const object = await scene.becomes('RestoreFailed');
+    expect(messageOf(object)).toMatch(/the checkpoint file is missing.*Restore the file/);
+    expect(scene.spf.everRestored()).toHaveLength(1);
+    await waitFor('the end', async () => {
+      const { status } = await stage.get('VMRestore', scene.namespace, 'back');
+      return status?.completionTime;
+    });
+    expect(scene.power()).toBe(power);
+    expect(kstatus(object)).toBe('Failed');
+  });
+
+  it.concurrent('needs no more than CheckpointRestoreOnly for the checkpoint, and says what it lacks', async () => {
+    await using scene = await Scene.set({ power: 'PowerOff' });
+    scene.spf.updateTenant(scene.spf.subscriptionId, { permissions: [] });
+    await scene.restore();
+    const refused = await scene.becomes('RestoreFailed');
+    expect(messageOf(refused)).toMatch(/does not have the CheckpointRestoreOnly permission/);
+    scene.spf.updateTenant(scene.spf.subscriptionId, { permissions: ['CheckpointRestoreOnly'] });
+    await scene.restore({}, 'again');
+    await scene.becomes('Completed', 'again');
+    scene.expectRestoredOnce();
+  });
+
+  it.concurrent('waits while VMM is at work on the VM', async () => {
+    await using scene = await Scene.set({ power: 'PowerOff' });
+    scene.spf.updateVm(scene.vm.id, { migrating: true });
+    await scene.restore();
+    expect(messageOf(await scene.becomes('ConcurrentOperation'))).toMatch(/migrat/);
+    expect(scene.done()).toEqual([]);
+    scene.spf.updateVm(scene.vm.id, { migrating: false });
+    await scene.becomes('Completed');
+    scene.expectRestoredOnce();
+  });
+
+  it.concurrent('refuses a VM with a saved state, which would be lost', async () => {
+    await using scene = await Scene.set();
+    scene.spf.updateVm(scene.vm.id, { power: 'Saved' });
+    await scene.restore(stopAndStart);
+    expect(messageOf(await scene.becomes('PreconditionFailed'))).toMatch(/suspended \(Saved\)/);
+    expect(scene.done()).toEqual([]);
+  });
+
+  it.concurrent('refuses what SPF cannot do, and names the field', async () => {
+    await using scene = await Scene.set({ power: 'PowerOff' });
+    const newVM = { strategy: 'NewVM', newVM: { name: 'copy' }, target: undefined, startBefore: undefined };
+    const fields = {
+      'strategy: NewVM': newVM,
+      memory: { memory: 'Include' },
+      disks: { disks: { ids: ['os'] } },
+      preview: { preview: { action: 'Hold' } },
+    };
+    for (const [index, [field, spec]] of Object.entries(fields).entries()) {
+      await scene.restore(spec, `refused-${index}`);
+      const object = await scene.becomes('UnsupportedByProvider', `refused-${index}`);
+      expect(messageOf(object)).toContain(`spec.${field} is set, but `);
+    }
+    expect(scene.done()).toEqual([]);
+  });
+});
