@@ -4,14 +4,29 @@ import { fileURLToPath } from 'node:url';
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
 import { listProcesses, type Running, Supervisor } from '../controlplane/supervisor.ts';
 import { waitFor } from '../controlplane/wait.ts';
-import { control } from '../simulators/azure/control.ts';
+import { control as controlAzure } from '../simulators/azure/control.ts';
+import { control as controlOvirt } from '../simulators/ovirt/control.ts';
+import { control as controlSpf } from '../simulators/spf/control.ts';
 import { installOperator } from '../support/installation.ts';
-import { type AzureAccount, azureOptions, namespace, vms } from './scene.ts';
+import {
+  type AzureAccount,
+  azureOptions,
+  checkpointVMs,
+  engineOptions,
+  engineVMs,
+  namespace,
+  type OvirtAccount,
+  type SpfAccount,
+  spfOptions,
+  type Vendors,
+  vms,
+} from './scene.ts';
 
 const operatorMain = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const azureMain = fileURLToPath(new URL('../simulators/azure/main.ts', import.meta.url));
+const simulatorMain = (name: string): string =>
+  fileURLToPath(new URL(`../simulators/${name}/main.ts`, import.meta.url));
 
-/** Azure runs fast here, so the operator looks often. */
+/** The vendors run fast here, so the operator looks often. */
 const operatorFlags = [
   '--metrics-address=127.0.0.1:0',
   '--health-address=127.0.0.1:0',
@@ -20,8 +35,8 @@ const operatorFlags = [
   '--retry-interval=2s',
   '--log-format=text',
   // One that was killed leaves its Lease behind: the next need not wait as long for it as in a cluster.
-  '--lease-duration=4s',
-  '--renew-deadline=3s',
+  '--lease-duration=10s',
+  '--renew-deadline=8s',
   '--retry-period=1s',
 ];
 
@@ -48,12 +63,12 @@ export class ProgramEnded extends Error {
 }
 
 /**
- * What the demo runs on: a control plane, a simulated Azure and the operator, each in a process of its own. They
- * live under a supervisor, so that none outlives this process, whatever way it ends.
+ * What the demo runs on: a control plane, a simulated vendor of each sort and the operator, each in a process of its
+ * own. They live under a supervisor, so that none outlives this process, whatever way it ends.
  */
 export class Backstage {
   readonly cluster: ControlPlane;
-  readonly azure: AzureAccount;
+  readonly vendors: Vendors;
   /** A kubeconfig of the administrator, with the demo's namespace as default. */
   readonly kubeconfig: string;
   readonly operatorLog: string;
@@ -64,14 +79,14 @@ export class Backstage {
 
   private constructor(
     cluster: ControlPlane,
-    azure: AzureAccount,
+    vendors: Vendors,
     supervisor: Supervisor,
     programs: Map<string, Running>,
     operatorKubeconfig: string,
   ) {
     this.#operatorKubeconfig = operatorKubeconfig;
     this.cluster = cluster;
-    this.azure = azure;
+    this.vendors = vendors;
     this.kubeconfig = join(supervisor.folder, 'demo.kubeconfig');
     this.operatorLog = join(supervisor.folder, 'operator.log');
     this.#supervisor = supervisor;
@@ -86,16 +101,20 @@ export class Backstage {
       const supervisor = await Supervisor.begin();
       try {
         const programs = new Map<string, Running>();
-        say('starting a simulated Azure');
-        programs.set(
-          'azure',
-          startNode(supervisor, 'azure', [azureMain, '--options', JSON.stringify(azureOptions)]),
-        );
-        const azure = await readyAzure(supervisor, programs);
-        for (const vm of vms) await control(azure.controlUrl, 'addVm', vm);
+        say('starting a simulated Azure, oVirt engine and SPF');
+        const simulate = <T>(name: string, options: object) =>
+          startSimulator<T>(supervisor, programs, name, options);
+        const [azure, ovirt, spf] = await Promise.all([
+          simulate<AzureAccount>('azure', azureOptions),
+          simulate<OvirtAccount>('ovirt', engineOptions),
+          simulate<SpfAccount>('spf', spfOptions),
+        ]);
+        for (const vm of vms) await controlAzure(azure.controlUrl, 'addVm', vm);
+        for (const vm of engineVMs) await controlOvirt(ovirt.controlUrl, 'addVm', vm);
+        for (const vm of checkpointVMs) await controlSpf(spf.controlUrl, 'addVm', vm);
         say('starting the operator, with the rights of its own ServiceAccount');
         const kubeconfig = await installOperator(cluster, supervisor.folder, { tokenSeconds: 86_400 });
-        const backstage = new Backstage(cluster, azure, supervisor, programs, kubeconfig);
+        const backstage = new Backstage(cluster, { azure, ovirt, spf }, supervisor, programs, kubeconfig);
         backstage.#startOperator();
         const { adminToken: token } = cluster;
         await cluster.writeKubeconfig({ token, namespace, path: backstage.kubeconfig });
@@ -154,19 +173,22 @@ function startNode(supervisor: Supervisor, name: string, args: string[]): Runnin
   return supervisor.start(name, process.execPath, ['--disable-warning=ExperimentalWarning', ...args]);
 }
 
-/** Its first line tells where it listens. */
-async function readyAzure(
+/** Starts a simulator; its first line tells where it listens. */
+async function startSimulator<Account>(
   supervisor: Supervisor,
   programs: Map<string, Running>,
-): Promise<AzureAccount & { controlUrl: string }> {
-  const log = join(supervisor.folder, 'azure.log');
-  const said = await waitFor('the simulated Azure to listen', async () => {
-    const ended = programs.get('azure')?.ended;
-    if (ended !== undefined) return { ended };
+  name: string,
+  options: object,
+): Promise<Account & { controlUrl: string }> {
+  const running = startNode(supervisor, name, [simulatorMain(name), '--options', JSON.stringify(options)]);
+  programs.set(name, running);
+  const log = join(supervisor.folder, `${name}.log`);
+  const said = await waitFor(`the simulated ${name} to listen`, async () => {
+    if (running.ended !== undefined) return { ended: running.ended };
     const [first, ...rest] = (await readFile(log, 'utf8')).split('\n');
     return rest.length > 0 ? { line: String(first) } : undefined;
   });
   if (said.line === undefined)
-    throw new ProgramEnded('simulated Azure', said.ended, await supervisor.logTail('azure'));
-  return JSON.parse(said.line) as AzureAccount & { controlUrl: string };
+    throw new ProgramEnded(`simulated ${name}`, said.ended, await supervisor.logTail(name));
+  return JSON.parse(said.line) as Account & { controlUrl: string };
 }

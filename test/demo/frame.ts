@@ -2,6 +2,7 @@
 import { kinds } from '../../src/api/kinds.ts';
 import type { DiskReplicationStatus } from '../../src/api/v1alpha1/common.ts';
 import type { RestorePointCopy } from '../../src/api/v1alpha1/restore-point-copy.ts';
+import type { VMRestore } from '../../src/api/v1alpha1/vm-restore.ts';
 import type { VMSnapshot } from '../../src/api/v1alpha1/vm-snapshot.ts';
 import { type AnyObject, isStalled, readyOf } from '../../src/cli/objects.ts';
 import {
@@ -34,20 +35,20 @@ export interface FrameOptions {
 /** Draws everything, at most `rows` lines of at most `columns` characters. */
 export function frame(observation: Observation, options: FrameOptions): string[] {
   const { columns, rows, paint, elapsedMs } = options;
-  const { providers, snapshots, copies, collections, events } = observation;
+  const { providers, snapshots, copies, restores, collections, events } = observation;
   const time = span(elapsedMs);
   const lines = [
     `${paint('bold', padded('Keyframe demo', columns - time.length))}${time}`,
     paint(
       'dim',
       cut(
-        'All below is .status of objects in a real kube-apiserver, and Events. Azure is simulated.',
+        'All below is .status of objects in a real kube-apiserver, and Events. The vendors are simulated.',
         columns,
       ),
     ),
   ];
   if (options.notice !== undefined) lines.push(paint('yellow', cut(options.notice, columns)));
-  const names = [...providers, ...collections, ...snapshots, ...copies].map(titleOf);
+  const names = [...providers, ...collections, ...snapshots, ...copies, ...restores].map(titleOf);
   const shared = {
     ...options,
     nameWidth: Math.min(Math.max(20, ...names.map(({ length }) => length)), 44, Math.floor(columns * 0.4)),
@@ -68,6 +69,10 @@ export function frame(observation: Observation, options: FrameOptions): string[]
   section(
     'COPIES',
     copies.flatMap((copy) => [row(copy, copyDetails(copy, options.now), shared), ...diskLines(copy, shared)]),
+  );
+  section(
+    'RESTORES',
+    restores.map((restore) => row(restore, restoreDetails(restore), shared)),
   );
   section(
     'COLLECTIONS, made for them',
@@ -114,7 +119,8 @@ function row(object: AnyObject, details: (string | undefined)[], options: RowOpt
 
 function snapshotDetails(snapshot: VMSnapshot): (string | undefined)[] {
   const { status } = snapshot;
-  if (readyOf(snapshot)?.status !== 'True') return [];
+  const percent = status?.progress?.percent;
+  if (readyOf(snapshot)?.status !== 'True') return percent === undefined ? [] : [`${percent} %`];
   const disks = status?.disks?.length;
   const level = status?.consistency?.level;
   return [
@@ -122,6 +128,19 @@ function snapshotDetails(snapshot: VMSnapshot): (string | undefined)[] {
     disks === undefined ? undefined : counted(disks, 'disk'),
     level === undefined ? undefined : `${level} consistent`,
     status?.creationTime === undefined ? undefined : `taken ${clock(Date.parse(status.creationTime))}`,
+  ];
+}
+
+/** What is being done to the VM, or what came of it. */
+function restoreDetails({ status }: VMRestore): (string | undefined)[] {
+  const { vm, steps = [], restored, powerStateBefore } = status ?? {};
+  if (vm === undefined || steps.length === 0) return [];
+  const at = steps.findLast(({ state }) => state !== 'Done');
+  const done = steps.map(({ name }) => name).join(', ');
+  return [
+    restored?.vmName ?? vm.name,
+    powerStateBefore === undefined ? undefined : `was ${powerStateBefore}`,
+    at === undefined ? done : `step ${steps.length}: ${at.name}`,
   ];
 }
 

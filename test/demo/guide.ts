@@ -13,7 +13,7 @@ export function guide({
 }): string {
   const names = vms.map(({ name }) => name).join(', ');
   return `
-How to go on by hand. Cluster, operator and simulated Azure (${speed} times as fast as the real one) stay until
+How to go on by hand. Cluster, operator and simulated vendors (Azure ${speed} times as fast as the real one) stay until
 Ctrl-C, and what changes is shown below. In another terminal:
 
   export KUBECONFIG=${kubeconfig}

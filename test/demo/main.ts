@@ -1,6 +1,7 @@
-/** `npm run demo`: VM snapshots and a cross-region copy on a real API server, seen in the status of the objects. */
+/** `npm run demo`: snapshots, restores and a cross-region copy on a real API server, seen in the status of the objects. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { apiVersion, kinds } from '../../src/api/kinds.ts';
 import { ChangeLog } from '../../src/cli/lines.ts';
 import { type AnyObject, isStalled, readyOf } from '../../src/cli/objects.ts';
 import { Screen } from '../../src/cli/screen.ts';
@@ -9,13 +10,13 @@ import { Backstage, ProgramEnded } from './backstage.ts';
 import { frame } from './frame.ts';
 import { guide } from './guide.ts';
 import { allOf, type Observation, observe } from './observation.ts';
-import { copyName, manifests, namespace } from './scene.ts';
+import { type Act, actDue, acts, copyName, manifests, namespace } from './scene.ts';
 
 const usage = `Usage: npm run demo -- [options]
 
-Starts a real control plane (etcd, kube-apiserver), a simulated Azure and the operator on this machine, applies
-providers, snapshots and a copy to another region, and shows how their status moves until all are ready. Then it
-tells how to go on by hand, and stays until Ctrl-C. Nothing is left behind.
+Starts a real control plane (etcd, kube-apiserver), a simulated Azure, oVirt engine and SPF, and the operator on this
+machine, applies providers, snapshots, restores and a copy to another region, and shows how their status moves until
+all are done. Then it tells how to go on by hand, and stays until Ctrl-C. Nothing is left behind.
 
 The first start on a machine downloads or builds kube-apiserver, which takes some minutes; see docs/development.md.
 
@@ -74,8 +75,12 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
     if (screen === undefined || !isShowing) say(notice);
   });
   const begin = Date.now();
-  say('applying the manifests of test/demo/scene.ts: two providers, five snapshots and a copy');
-  const wanted = manifests(backstage.azure);
+  const wanted = manifests(backstage.vendors);
+  const counts = (kind: string) => wanted.filter((one) => one.kind.endsWith(kind)).length;
+  say(
+    `applying the manifests of test/demo/scene.ts: ${counts('Provider')} providers, ${counts('VMSnapshot')} snapshots, ${counts('VMRestore')} restores and a copy`,
+  );
+  const open: Act[] = [...acts];
   await backstage.cluster.apply(wanted);
   const isOurs = ({ kind, metadata }: AnyObject) =>
     wanted.some((one) => one.kind === kind && one.metadata.name === metadata.name);
@@ -111,7 +116,14 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
       last = await look();
       if (screen === undefined) tell(last);
       else screen.draw(draw(last));
-      const outcome = outcomeOf(allOf(last).filter(isOurs), Date.now() - begin > timeoutMs);
+      const act = actDue(allOf(last), open);
+      if (act !== undefined) {
+        await perform(backstage, act);
+        open.splice(open.indexOf(act), 1);
+        notice = `${clock(Date.now())}  ${act.told}`;
+        if (screen === undefined) say(notice);
+      }
+      const outcome = outcomeOf(allOf(last).filter(isOurs), open.length > 0, Date.now() - begin > timeoutMs);
       if (outcome !== undefined) {
         end = outcome;
         break;
@@ -135,7 +147,7 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
   const seconds = ((Date.now() - begin) / 1000).toFixed(0);
   if (end === 'interrupted') return 130;
   say('');
-  if (end === 'done') say(`All ready after ${seconds} s: every disk of ${copyName} has arrived.`);
+  if (end === 'done') say(`All done after ${seconds} s: every disk of ${copyName} has arrived.`);
   if (end === 'failed') say('Something failed, see above.');
   if (end === 'late') say(`Not ready after ${seconds} s, see above.`);
   if (values.exit) return end === 'done' ? 0 : 1;
@@ -154,7 +166,14 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
  * @param tell takes a line about what happened backstage
  */
 function looker(backstage: Backstage, tell: (line: string) => void): () => Promise<Observation> {
-  let last: Observation = { providers: [], snapshots: [], copies: [], collections: [], events: [] };
+  let last: Observation = {
+    providers: [],
+    snapshots: [],
+    copies: [],
+    restores: [],
+    collections: [],
+    events: [],
+  };
   let answeredAt = performance.now();
   return async () => {
     const hasWorked = allOf(last).some((object) => readyOf(object) !== undefined);
@@ -174,12 +193,24 @@ function looker(backstage: Backstage, tell: (line: string) => void): () => Promi
  * How the demo ends: all ready, something failed, or the time is over; undefined while it goes on.
  *
  * @param ours what the demo itself applied; what people add by hand meanwhile is theirs
+ * @param isOpen something is still to be done by hand
  */
-function outcomeOf(ours: AnyObject[], isLate: boolean): 'done' | 'failed' | 'late' | undefined {
+function outcomeOf(
+  ours: AnyObject[],
+  isOpen: boolean,
+  isLate: boolean,
+): 'done' | 'failed' | 'late' | undefined {
   if (ours.some(isStalled)) return 'failed';
   const copied = ours.some(({ kind }) => kind === 'RestorePointCopy');
-  if (copied && ours.every((object) => readyOf(object)?.status === 'True')) return 'done';
+  if (copied && !isOpen && ours.every((object) => readyOf(object)?.status === 'True')) return 'done';
   return isLate ? 'late' : undefined;
+}
+
+/** Does by the API what somebody would do by kubectl. */
+async function perform({ cluster }: Backstage, { kind, name, patch }: Act): Promise<void> {
+  const path = `/apis/${apiVersion}/namespaces/${namespace}/${kinds[kind].plural}/${name}`;
+  if (patch === undefined) await cluster.request('DELETE', path);
+  else await cluster.request('PATCH', path, patch);
 }
 
 /** Waits until the next look is due; false when the demo is to end. */

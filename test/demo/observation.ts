@@ -2,6 +2,7 @@ import { apiVersion } from '../../src/api/kinds.ts';
 import type { RestorePointCollection } from '../../src/api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from '../../src/api/v1alpha1/restore-point-copy.ts';
 import type { ClusterVMProvider, VMProvider } from '../../src/api/v1alpha1/vm-provider.ts';
+import type { VMRestore } from '../../src/api/v1alpha1/vm-restore.ts';
 import type { VMSnapshot } from '../../src/api/v1alpha1/vm-snapshot.ts';
 import type { AnyObject } from '../../src/cli/objects.ts';
 import type { SendRequest } from '../controlplane/cluster.ts';
@@ -21,6 +22,7 @@ export interface Observation {
   providers: (VMProvider | ClusterVMProvider)[];
   snapshots: VMSnapshot[];
   copies: RestorePointCopy[];
+  restores: VMRestore[];
   collections: RestorePointCollection[];
   /** Oldest first. */
   events: ShownEvent[];
@@ -31,11 +33,12 @@ export async function observe(request: SendRequest, namespace: string): Promise<
   const list = async <T>(path: string): Promise<T[]> => (await request<{ items: T[] }>('GET', path)).items;
   const ours = <T>(plural: string) => list<T>(`/apis/${apiVersion}/namespaces/${namespace}/${plural}`);
   const events = (from: string) => list<ShownEvent>(`/apis/events.k8s.io/v1/namespaces/${from}/events`);
-  const [own, shared, snapshots, copies, collections, here, elsewhere] = await Promise.all([
+  const [own, shared, snapshots, copies, restores, collections, here, elsewhere] = await Promise.all([
     ours<VMProvider>('vmproviders'),
     list<ClusterVMProvider>(`/apis/${apiVersion}/clustervmproviders`),
     ours<VMSnapshot>('vmsnapshots'),
     ours<RestorePointCopy>('restorepointcopies'),
+    ours<VMRestore>('vmrestores'),
     ours<RestorePointCollection>('restorepointcollections'),
     events(namespace),
     // Events about cluster-scoped objects lie in "default".
@@ -48,14 +51,15 @@ export async function observe(request: SendRequest, namespace: string): Promise<
     ]),
     snapshots: withKind([['VMSnapshot', snapshots]]),
     copies: withKind([['RestorePointCopy', copies]]),
+    restores: withKind([['VMRestore', restores]]),
     collections: withKind([['RestorePointCollection', collections]]),
     events: [...here, ...elsewhere].sort((a, b) => (a.eventTime < b.eventTime ? -1 : 1)),
   };
 }
 
 /** Every object of the observation. */
-export function allOf({ providers, snapshots, copies, collections }: Observation): AnyObject[] {
-  return [...providers, ...collections, ...snapshots, ...copies];
+export function allOf({ providers, snapshots, copies, restores, collections }: Observation): AnyObject[] {
+  return [...providers, ...collections, ...snapshots, ...copies, ...restores];
 }
 
 /** The items of a list bear no kind of their own. */

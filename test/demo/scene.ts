@@ -1,7 +1,12 @@
-/** What the demo plays with: the VMs of the simulated Azure, and the manifests that are applied. */
+/** What the demo plays with: the VMs of the simulated vendors, the manifests that are applied, and what follows. */
 import { apiVersion, type KindName } from '../../src/api/kinds.ts';
+import { type AnyObject, readyOf } from '../../src/cli/objects.ts';
 import type { AzureSimulatorOptions } from '../simulators/azure/options.ts';
 import type { VmSpec } from '../simulators/azure/state.ts';
+import type { OvirtSimulatorOptions } from '../simulators/ovirt/options.ts';
+import type { VmSpec as EngineVmSpec } from '../simulators/ovirt/seeds.ts';
+import type { SpfSimulatorOptions } from '../simulators/spf/options.ts';
+import type { VmSpec as CheckpointVmSpec } from '../simulators/spf/state.ts';
 import { operatorNamespace } from '../support/installation.ts';
 
 export const namespace = 'demo';
@@ -53,6 +58,37 @@ export const vms: VmSpec[] = [
   },
 ].map((vm) => ({ resourceGroup, location, ...vm }) as VmSpec);
 
+/** An engine and an SPF whose work takes some seconds here. */
+export const engineOptions: OvirtSimulatorOptions = {
+  speed: 10,
+  durations: { createSeconds: 60, shutdownSeconds: 40, startSeconds: 40, mergeSeconds: 60 },
+};
+export const spfOptions: SpfSimulatorOptions = {
+  speed: 10,
+  durations: { createSeconds: 80, restoreSeconds: 80, deleteSeconds: 40, mergeSeconds: 20 },
+};
+
+const engineVMID = (nth: number): string => `0a7c0000-0000-4000-8000-00000000000${nth}`;
+const gibibyte = 2 ** 30;
+
+export const engineVMs: EngineVmSpec[] = [
+  { id: engineVMID(1), name: 'shop-1', disks: [{ alias: 'shop-1-os' }, { alias: 'shop-1-data' }] },
+  {
+    id: engineVMID(2),
+    name: 'shop-2',
+    memoryBytes: 4 * gibibyte,
+    disks: [{ alias: 'shop-2-os' }, { alias: 'shop-2-data' }, { alias: 'shop-2-scratch' }],
+  },
+  { id: engineVMID(3), name: 'shop-3', status: 'down', disks: [{ alias: 'shop-3-os' }] },
+];
+
+const checkpointVMID = (nth: number): string => `0b7c0000-0000-4000-8000-00000000000${nth}`;
+
+export const checkpointVMs: CheckpointVmSpec[] = [
+  { id: checkpointVMID(1), name: 'hr-1' },
+  { id: checkpointVMID(2), name: 'hr-2' },
+];
+
 /** What a provider of the simulated Azure needs to know. */
 export interface AzureAccount {
   resourceManagerUrl: string;
@@ -62,6 +98,27 @@ export interface AzureAccount {
   clientId: string;
   clientSecret: string;
   caPem: string;
+}
+
+/** Of the simulated engine. */
+export interface OvirtAccount {
+  url: string;
+  username: string;
+  password: string;
+  caPem: string;
+}
+
+/** Of the simulated SPF. */
+export interface SpfAccount {
+  adminRoot: string;
+  account: { user: string; password: string; domain: string };
+  caPem: string;
+}
+
+export interface Vendors {
+  azure: AzureAccount;
+  ovirt: OvirtAccount;
+  spf: SpfAccount;
 }
 
 interface Manifest {
@@ -75,7 +132,12 @@ interface Manifest {
 export const copyName = 'db-1-northeurope';
 
 /** Everything that a platform team and an application team would have in Git, in any order. */
-export function manifests(azure: AzureAccount): Manifest[] {
+export function manifests(vendors: Vendors): Manifest[] {
+  return [...azureManifests(vendors.azure), ...engineManifests(vendors.ovirt), ...spfManifests(vendors.spf)];
+}
+
+/** What is applied for Azure, which the README shows. */
+export function azureManifests(azure: AzureAccount): Manifest[] {
   const secretName = 'azure-credentials';
   const secret = (inNamespace: string): Manifest => ({
     apiVersion: 'v1',
@@ -99,12 +161,6 @@ export function manifests(azure: AzureAccount): Manifest[] {
     tls: { caBundle: azure.caPem },
     probeInterval: '10s',
   };
-  const made = (kind: KindName, name: string, spec: object): Manifest => ({
-    apiVersion,
-    kind,
-    metadata: { name, ...(kind === 'ClusterVMProvider' ? {} : { namespace }) },
-    spec,
-  });
   const snapshot = (name: string, vm: string, more: object = {}, provider: object = { name: 'azure' }) =>
     made('VMSnapshot', name, { providerRef: provider, source: { vm: { name: vm } }, ...more });
 
@@ -133,4 +189,119 @@ export function manifests(azure: AzureAccount): Manifest[] {
       target: { location: copyLocation },
     }),
   ];
+}
+
+function made(kind: KindName, name: string, spec: object): Manifest {
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, ...(kind === 'ClusterVMProvider' ? {} : { namespace }) },
+    spec,
+  };
+}
+
+function userSecret(name: string, username: string, password: string): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace },
+    stringData: { username, password },
+  };
+}
+
+/** Restores begin within this time or never. */
+const soon = (): string => new Date(Date.now() + 600_000).toISOString();
+
+/** A snapshot, one with the memory and two of three disks, a restore of a running VM, and a look that is undone. */
+function engineManifests({ url, username, password, caPem }: OvirtAccount): Manifest[] {
+  const snapshot = (name: string, vm: string, more: object = {}) =>
+    made('VMSnapshot', name, { providerRef: { name: 'engine' }, source: { vm: { name: vm } }, ...more });
+  const restore = (name: string, from: string, vmID: string, more: object) =>
+    made('VMRestore', name, {
+      source: { snapshotRef: { name: from } },
+      strategy: 'InPlace',
+      startBefore: soon(),
+      target: { vmID },
+      ...more,
+    });
+  return [
+    userSecret('engine', username, password),
+    made('VMProvider', 'engine', {
+      ovirt: { url, auth: { oauth: { secretRef: { name: 'engine' } } } },
+      tls: { caBundle: caPem },
+      probeInterval: '10s',
+    }),
+    snapshot('shop-1-nightly', 'shop-1', { description: 'before the sale' }),
+    snapshot('shop-2-with-memory', 'shop-2', {
+      memory: 'Include',
+      disks: { mode: 'Exclude', ids: ['shop-2-scratch'] },
+    }),
+    snapshot('shop-3-nightly', 'shop-3'),
+    restore('shop-1-back', 'shop-1-nightly', engineVMID(1), { power: 'StopAndStart' }),
+    restore('shop-3-look', 'shop-3-nightly', engineVMID(3), { preview: { action: 'Hold' } }),
+  ];
+}
+
+/** A checkpoint that is restored, and one that is deleted again. */
+function spfManifests({ adminRoot, account, caPem }: SpfAccount): Manifest[] {
+  const snapshot = (name: string, vm: string, more: object = {}) =>
+    made('VMSnapshot', name, { providerRef: { name: 'spf' }, source: { vm: { name: vm } }, ...more });
+  return [
+    userSecret('spf', `${account.domain}\\${account.user}`, account.password),
+    made('VMProvider', 'spf', {
+      spf: {
+        url: adminRoot,
+        principalID: 'demo@contoso.example',
+        auth: { ntlm: { secretRef: { name: 'spf' } } },
+      },
+      tls: { caBundle: caPem },
+      probeInterval: '10s',
+    }),
+    snapshot('hr-1-before-update', 'hr-1', { displayName: 'before the update' }),
+    snapshot('hr-2-unneeded', 'hr-2'),
+    made('VMRestore', 'hr-1-back', {
+      source: { snapshotRef: { name: 'hr-1-before-update' } },
+      strategy: 'InPlace',
+      startBefore: soon(),
+      target: { vmID: checkpointVMID(1) },
+      power: 'StopAndStart',
+    }),
+  ];
+}
+
+/** What somebody does in the course of the demo: when an object says so, another command. */
+export interface Act {
+  kind: KindName;
+  name: string;
+  /** The reason of Ready that is waited for. */
+  when: string;
+  /** What is told of it. */
+  told: string;
+  /** A merge patch; the object is deleted where there is none. */
+  patch?: object;
+}
+
+export const acts: Act[] = [
+  {
+    kind: 'VMRestore',
+    name: 'shop-3-look',
+    when: 'AwaitingDecision',
+    told: 'somebody has looked at shop-3 as it was, and has the preview undone',
+    patch: { spec: { preview: { action: 'Undo' } } },
+  },
+  {
+    kind: 'VMSnapshot',
+    name: 'hr-2-unneeded',
+    when: 'Available',
+    told: 'somebody deletes hr-2-unneeded',
+  },
+];
+
+/** The first act that is due. */
+export function actDue(objects: AnyObject[], open: readonly Act[]): Act | undefined {
+  return open.find(({ kind, name, when }) =>
+    objects.some(
+      (object) => object.kind === kind && object.metadata.name === name && readyOf(object)?.reason === when,
+    ),
+  );
 }

@@ -5,6 +5,8 @@ import type { AzureAuth } from '../../providers/azure/credentials.ts';
 import { endpointIDOf as azureEndpointID, createAzureProvider } from '../../providers/azure/provider.ts';
 import type { Budget } from '../../providers/budget.ts';
 import type { RequestReport } from '../../providers/exchange.ts';
+import { createOvirtProvider, endpointIDOf as ovirtEndpointID } from '../../providers/ovirt/provider.ts';
+import type { OvirtAuth } from '../../providers/ovirt/session.ts';
 import type { SPFAuth } from '../../providers/spf/authentication/sender.ts';
 import { createSpfProvider, endpointIDOf as spfEndpointID } from '../../providers/spf/provider.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -33,7 +35,7 @@ export interface Plan {
  * TypeError when they cannot be right.
  */
 export function planConnection(spec: VMProviderSpec, values: Record<string, string>): Plan {
-  const { azure, spf } = spec;
+  const { azure, ovirt, spf } = spec;
   const limits = {
     maxConcurrent: spec.limits?.maxConcurrent ?? defaultLimits.maxConcurrent,
     requestsPerSecond: spec.limits?.requestsPerSecond ?? defaultLimits.requestsPerSecond,
@@ -71,6 +73,15 @@ export function planConnection(spec: VMProviderSpec, values: Record<string, stri
           ...(azure.resourceGroup === undefined ? {} : { defaultResourceGroup: azure.resourceGroup }),
           ...common(around),
         }),
+    };
+  }
+  if (ovirt !== undefined) {
+    const { url, apiVersion = 'Auto' } = ovirt;
+    const auth = ovirtAuth(ovirt.auth, values);
+    return {
+      endpointID: ovirtEndpointID({ url }),
+      limits,
+      connect: (around) => createOvirtProvider({ url, apiVersion, auth, ...common(around) }),
     };
   }
   if (spf !== undefined) {
@@ -111,6 +122,17 @@ function user(field: string, values: Record<string, string>): { username: string
     username: trimmed(values[`${field}.secretRef.usernameKey`]),
     password: trimmed(values[`${field}.secretRef.passwordKey`]),
   };
+}
+
+/** As `azureAuth`. */
+export function ovirtAuth(
+  auth: NonNullable<VMProviderSpec['ovirt']>['auth'],
+  values: Record<string, string>,
+): OvirtAuth {
+  if (auth.oauth !== undefined) return { oauth: user('spec.ovirt.auth.oauth', values) };
+  if (auth.basic !== undefined) return { basic: user('spec.ovirt.auth.basic', values) };
+  if (auth.session !== undefined) return { session: user('spec.ovirt.auth.session', values) };
+  throw new TypeError(noAuth);
 }
 
 /** As `azureAuth`. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { apiVersion, type KindName } from '../../../src/api/kinds.ts';
 import type { KubernetesObject } from '../../controlplane/cluster.ts';
 import { useControlPlane } from '../../controlplane/vitest.ts';
-import { manifests } from '../../demo/scene.ts';
+import { azureManifests } from '../../demo/scene.ts';
 import { pathOf } from '../api/judge.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -42,7 +42,7 @@ it.each(pages.flatMap(manifestsOf))('$title', async ({ manifest }) => {
 
 it('the README shows snapshots and copies as the demo makes them', () => {
   const account = { resourceManagerUrl: '', authorityUrl: '', tenantId: '', subscriptionId: '', caPem: '' };
-  const demo = manifests({ ...account, clientId: '', clientSecret: '' });
+  const demo = azureManifests({ ...account, clientId: '', clientSecret: '' });
   // The provider has ids of its own in each demo; `typo` is what the README has people try by hand.
   const shown = manifestsOf('README.md').filter(
     ({ manifest }) => manifest.kind !== 'VMProvider' && manifest.metadata?.name !== 'typo',

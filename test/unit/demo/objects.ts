@@ -1,5 +1,5 @@
 import type { Observation } from '../../demo/observation.ts';
 
 export function observation(parts: Partial<Observation>): Observation {
-  return { providers: [], snapshots: [], copies: [], collections: [], events: [], ...parts };
+  return { providers: [], snapshots: [], copies: [], restores: [], collections: [], events: [], ...parts };
 }
