@@ -12,6 +12,7 @@ const wish: RestoreWish = {
   cluster: undefined,
   startWithin: undefined,
   power: undefined,
+  shutdownTimeout: undefined,
   onFailure: undefined,
   memory: undefined,
   disks: undefined,
@@ -65,6 +66,7 @@ describe('a restore in place', () => {
       name: 'mine',
       startWithin: 3_600_000,
       power: 'StopAndStart',
+      shutdownTimeout: '10m',
       onFailure: 'LeaveOff',
       memory: 'Exclude',
       disks: ['data'],
@@ -75,6 +77,7 @@ describe('a restore in place', () => {
     expect(spec).toMatchObject({
       startBefore: '2026-01-04T13:00:00Z',
       power: 'StopAndStart',
+      shutdownTimeout: '10m',
       onFailure: 'LeaveOff',
       memory: 'Exclude',
       disks: { ids: ['data'] },
@@ -194,6 +197,11 @@ describe('is refused:', () => {
       'power of a new VM',
       { inPlace: false, newVM: 'x', power: 'RequireOff' },
       '--power goes with --in-place',
+    ],
+    [
+      '--shutdown-timeout alone',
+      { shutdownTimeout: '1m' },
+      '--shutdown-timeout goes with --power StopAndStart',
     ],
     ['--on-failure alone', { onFailure: 'LeaveOff' }, '--on-failure goes with --power StopAndStart'],
   ])('%s', (_, change, message) => {

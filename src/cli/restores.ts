@@ -19,6 +19,7 @@ export interface RestoreWish {
   /** In how long it has to begin. */
   startWithin: number | undefined;
   power: VMRestoreSpec['power'];
+  shutdownTimeout: VMRestoreSpec['shutdownTimeout'];
   onFailure: VMRestoreSpec['onFailure'];
   memory: VMRestoreSpec['memory'];
   disks: string[] | undefined;
@@ -82,9 +83,18 @@ export function planRestore(wish: RestoreWish, around: Surrounding, now: number)
 }
 
 /** Options that mean nothing to a new VM. */
-const inPlaceOnly = ['power', 'onFailure', 'memory', 'disks', 'acceptDataLoss', 'preview'] as const;
+const inPlaceOnly = [
+  'power',
+  'shutdownTimeout',
+  'onFailure',
+  'memory',
+  'disks',
+  'acceptDataLoss',
+  'preview',
+] as const;
 const optionNames: Record<(typeof inPlaceOnly)[number], string> = {
   power: '--power',
+  shutdownTimeout: '--shutdown-timeout',
   onFailure: '--on-failure',
   memory: '--memory',
   disks: '--disks',
@@ -129,9 +139,10 @@ function inPlace(
 ): RestorePlan {
   const { snapshot, vendor } = around;
   if (wish.cluster !== undefined) throw new UsageError('--cluster goes with --new-vm');
-  if (wish.onFailure !== undefined && wish.power !== 'StopAndStart')
+  const stray = (['onFailure', 'shutdownTimeout'] as const).find((option) => wish[option] !== undefined);
+  if (stray !== undefined && wish.power !== 'StopAndStart')
     throw new UsageError(
-      '--on-failure goes with --power StopAndStart: else the power of the VM is left alone',
+      `${optionNames[stray]} goes with --power StopAndStart: else the power of the VM is left alone`,
     );
   const vm = snapshot.status?.vm;
   if (vm?.id === undefined)
@@ -147,7 +158,7 @@ function inPlace(
       'Remove them, or accept it by --accept-data-loss.',
     );
   const startBefore = now + (wish.startWithin ?? startWithinMs);
-  const { power, onFailure, memory, disks } = wish;
+  const { power, shutdownTimeout, onFailure, memory, disks } = wish;
   const under = around.restores.filter(
     (restore) =>
       stateOf(restore) === 'Working' && sameID(restore.status?.vm?.id ?? restore.spec.target?.vmID, vmID),
@@ -159,7 +170,7 @@ function inPlace(
       strategy: 'InPlace',
       startBefore: instant(startBefore),
       target: { vmID },
-      ...given({ power, onFailure, memory }),
+      ...given({ power, shutdownTimeout, onFailure, memory }),
       ...(disks === undefined ? {} : { disks: { ids: disks } }),
       ...(wish.acceptDataLoss ? { acceptDataLoss: ['NewerSnapshots'] } : {}),
       ...(wish.preview ? { preview: { action: 'Hold' } } : {}),

@@ -27,6 +27,10 @@ const options = {
     words: ['RequireOff', 'StopAndStart'],
     help: 'Whether a VM that is on is shut down for it, and started after it. Unset: it must be off.',
   },
+  'shutdown-timeout': {
+    value: 'TIME',
+    help: 'With --power StopAndStart: how long the guest has to shut down before it is powered off. Unset: 5m.',
+  },
   'on-failure': {
     value: 'HOW',
     words: ['RestorePower', 'LeaveOff'],
@@ -81,6 +85,7 @@ async function run(call: Call<typeof options>): Promise<number> {
   if (values.wait && values['dry-run'] !== undefined)
     throw new UsageError('--wait goes without --dry-run: nothing is made that could be waited for');
   const timeoutMs = values.timeout === undefined ? undefined : checkDuration('timeout', values.timeout);
+  if (values['shutdown-timeout'] !== undefined) checkDuration('shutdown-timeout', values['shutdown-timeout']);
   const { kind, name } = parsePath(args[0] ?? '');
   if (kind !== undefined && kind !== 'VMSnapshot')
     throw new UsageError(`SNAPSHOT is the name of a VMSnapshot, not ${args[0]}`);
@@ -97,6 +102,7 @@ async function run(call: Call<typeof options>): Promise<number> {
           ? undefined
           : checkDuration('start-within', values['start-within']),
       power: values.power as VMRestoreSpec['power'],
+      shutdownTimeout: values['shutdown-timeout'],
       onFailure: values['on-failure'] as VMRestoreSpec['onFailure'],
       memory: values.memory as VMRestoreSpec['memory'],
       disks: values.disks?.split(',').filter((disk) => disk !== ''),
