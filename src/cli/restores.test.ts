@@ -89,7 +89,8 @@ describe('a restore in place', () => {
   it('says what is lost, and asks for the name of the VM', () => {
     const { words, confirm } = plan();
     expect(words).toEqual([
-      `VM erp-1 (${vmID}) goes back to vmsnap/nightly, as it was 3d ago (2026-01-01T12:00:00Z).`,
+      'VM erp-1 goes back to vmsnap/nightly, as it was 3d ago (2026-01-01T12:00:00Z).',
+      `Its id is ${vmID}`,
       'LOST is what the VM wrote since then.',
       'It must be off; --power StopAndStart has it shut down and started again.',
       'Not begun by 2026-01-04T12:15:00Z, in 15m, it never begins.',

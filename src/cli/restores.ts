@@ -176,17 +176,12 @@ function inPlace(
       ...(wish.preview ? { preview: { action: 'Hold' } } : {}),
     }),
     words: [
-      `VM ${vm.name} (${vmID}) goes back to vmsnap/${snapshot.metadata.name}${heldSince(snapshot, now)}.`,
+      `VM ${vm.name} goes back to vmsnap/${snapshot.metadata.name}${heldSince(snapshot, now)}.`,
+      `Its id is ${vmID}`,
       wish.preview
         ? `It is shown first (preview): what the VM wrote since then${onWhat} is lost when spec.preview.action becomes Commit, and kept with Undo.`
         : `LOST is what the VM wrote since then${onWhat}${memory === 'Include' ? ', and what it holds in memory' : ''}.`,
-      ...(newer.length === 0
-        ? []
-        : vendor === 'spf'
-          ? [`Newer snapshots stay: ${named(newer)}.`]
-          : [
-              `LOST ${vendor === 'ovirt' ? 'are' : 'may be'} newer snapshots${vendor === 'ovirt' ? '' : ' (oVirt removes them)'}: ${named(newer)}.`,
-            ]),
+      ...newerWords(newer, vendor),
       power === 'StopAndStart'
         ? `It is shut down for it, and ${onFailure === 'LeaveOff' ? 'started after it; when it fails, it is left off' : 'started after it, also when it fails'}.`
         : 'It must be off; --power StopAndStart has it shut down and started again.',
@@ -196,6 +191,15 @@ function inPlace(
     ],
     confirm: vm.name,
   };
+}
+
+/** What becomes of newer snapshots: oVirt removes them (oVirt sheet, section 7), the others keep them. */
+function newerWords(newer: Newer[], vendor: Surrounding['vendor']): string[] {
+  if (newer.length === 0) return [];
+  if (vendor === 'ovirt') return [`LOST are newer snapshots: ${named(newer)}.`];
+  return vendor === undefined
+    ? [`LOST may be newer snapshots (oVirt removes them): ${named(newer)}.`]
+    : [`Newer snapshots stay: ${named(newer)}.`];
 }
 
 interface Newer {

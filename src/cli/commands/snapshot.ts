@@ -101,10 +101,8 @@ async function run(call: Call<typeof options>): Promise<number> {
   const isMade = await create(call, cluster.client, resourceTypes.VMSnapshot, manifest);
   if (!isMade) return 0;
   if (values.output === undefined) {
-    tell(
-      call,
-      `Follow it:   kubectl keyframe status ${kinds.VMSnapshot.shortName}/${name} -n ${namespace} -w`,
-    );
+    const path = `${kinds.VMSnapshot.shortName}/${name}`;
+    if (!values.wait) tell(call, `Follow it:   kubectl keyframe status ${path} -n ${namespace} -w`);
     tell(call, `For Git:     ${asManifest(vm, call, name, namespace, provider)}`);
     tell(call, 'Applied under this name, the manifest takes over this very snapshot, and makes no other.');
   }

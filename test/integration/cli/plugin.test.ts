@@ -59,6 +59,7 @@ describe('snapshot', () => {
     expect(stderr).toContain(
       `kubectl keyframe snapshot db-1 -n ${namespace} --name=nightly --provider=azure --dry-run=client -o yaml`,
     );
+    expect(stderr).not.toContain('Follow it');
     expect(stdout.split('\n')[0]).toBe('vmsnapshot.keyframe.dev/nightly created');
     expect(stdout).toMatch(/^● vmsnap\/nightly {2}Available {2}FileSystem, \d+s ago$/m);
     expect(code).toBe(0);

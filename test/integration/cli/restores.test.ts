@@ -53,7 +53,7 @@ it('puts the VM back as it was, and says so in the tree', async () => {
   const restored = await plugin.run(
     ...['restore', 'first', '--in-place', '--power=StopAndStart', '--name=back', '--yes', '--wait'],
   );
-  expect(restored.stderr).toContain(`VM erp-1 (${vm.id}) goes back to vmsnap/first`);
+  expect(restored.stderr).toContain(`VM erp-1 goes back to vmsnap/first`);
   expect(restored.stdout).toMatch(/^● vmrst\/back {2}Completed {2}InPlace, \d+s ago$/m);
   expect([restored.code, contents()]).toEqual([0, before]);
   const { stdout } = await plugin.run('status', 'vm/erp-1');
