@@ -11,8 +11,9 @@ const leastForEstimate = 5;
  * Whether it lies, or may lie, in another region than the VM: then only a view of its replication shows that all
  * of it has arrived (Azure sheet, section 8).
  */
-export function isAway({ vmLocation, location }: SnapshotTarget): boolean {
-  return vmLocation !== location;
+export function isAway({ vmLocation, location, exclusive }: SnapshotTarget): boolean {
+  // What its VM holds has no region to be away from.
+  return exclusive !== true && vmLocation !== location;
 }
 
 /**

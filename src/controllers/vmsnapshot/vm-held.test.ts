@@ -508,6 +508,16 @@ describe('what the engine finished', () => {
   });
 });
 
+describe('the region', () => {
+  it('is none: nothing of it replicates, and no costly view is read', () => {
+    const object = aSnapshot({ spec: { source }, intent: anIntent({ target: vmHeldTarget() }) });
+    const facts = snapshotFacts({ object });
+    expect(snapshotPolicy.view(facts, vmHeldTarget())).toEqual({ progress: false });
+    const finish = { do: 'Finish', snapshot: vmHeldSnapshot(), record: { completedAt: 0 } } as const;
+    expect(snapshotPolicy.status(facts, finish)).not.toHaveProperty('replication');
+  });
+});
+
 describe('the configuration of the VM', () => {
   const keeping = (seen: Seen, status: VMSnapshot['status'] = {}) =>
     snapshotPolicy.epilogue(
