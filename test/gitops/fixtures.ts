@@ -21,6 +21,7 @@ export interface Fixture {
     generation?: number;
     creationTimestamp: string;
     deletionTimestamp?: string;
+    finalizers?: string[];
     annotations?: Record<string, string>;
   };
   spec: unknown;
