@@ -288,12 +288,12 @@ function countAll(sources: MetricsSources): Census {
 }
 
 /** The one with the highest value of each group. */
-function highest<R>(rows: R[], valueOf: (row: R) => number, groupOf: (row: R) => string[]): R[] {
+function highest<R>(rows: R[], rank: (row: R) => number, groupOf: (row: R) => string[]): R[] {
   const found = new Map<string, R>();
   for (const row of rows) {
     const group = groupOf(row).join('\n');
     const known = found.get(group);
-    if (known === undefined || valueOf(row) > valueOf(known)) found.set(group, row);
+    if (known === undefined || rank(row) > rank(known)) found.set(group, row);
   }
   return [...found.values()];
 }
