@@ -25,7 +25,12 @@ export interface Fixture {
     annotations?: Record<string, string>;
   };
   spec: unknown;
-  status?: { observedGeneration?: number; conditions?: Condition[]; replication?: { percent?: number } };
+  status?: {
+    observedGeneration?: number;
+    conditions?: Condition[];
+    replication?: { percent?: number };
+    progress?: { percent: number };
+  };
 }
 
 /** All fixtures by file, sorted. */
@@ -78,7 +83,7 @@ export function expectedHealth(fixture: Fixture): Health {
   const { awaitsPerson }: ReasonEntry = reasons[reason];
   const underWay = awaitsPerson ? 'Suspended' : 'Progressing';
   const health = { Current: 'Healthy', Failed: 'Degraded', InProgress: underWay } as const;
-  const percent = fixture.status?.replication?.percent;
+  const percent = (fixture.status?.replication ?? fixture.status?.progress)?.percent;
   const progress =
     conditionOf(fixture, 'Reconciling') !== undefined && percent !== undefined ? ` (${percent} %)` : '';
   const message = `${reason}: ${conditionOf(fixture, 'Ready')?.message}${progress}`;

@@ -107,6 +107,11 @@ for (const kind of Object.keys(kinds) as KindName[]) {
   if (!made.some((fixture) => fixture.kind === kind))
     write(`${kind}-${sampleOf[kind].done}`, after(kind, [verdict(sampleOf[kind].done)], minute));
 }
+const making = after('VMSnapshot', [verdict('Provisioning')], minute);
+write('VMSnapshot-Provisioning-progress', {
+  ...making,
+  status: { ...making.status, progress: { percent: 40 } },
+});
 write('VMSnapshot-new', after('VMSnapshot', [], 0));
 const ready = after('VMSnapshot', [verdict('Available')], minute);
 write('VMSnapshot-changed', { ...ready, metadata: { ...ready.metadata, generation: 2 } });

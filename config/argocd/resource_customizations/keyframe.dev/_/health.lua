@@ -33,8 +33,8 @@ elseif ready.reason == "Paused" then
 end
 
 local message = ready.reason .. ": " .. (ready.message or "")
-local replication = status.replication
-if isTrue("Reconciling") and replication ~= nil and replication.percent ~= nil then
-  message = message .. " (" .. replication.percent .. " %)"
+local progress = status.replication or status.progress or {}
+if isTrue("Reconciling") and progress.percent ~= nil then
+  message = message .. " (" .. progress.percent .. " %)"
 end
 return { status = health, message = message }
