@@ -200,6 +200,29 @@ describe('a snapshot without a state of its own, as SPF has them', () => {
   });
 });
 
+describe('an intent that someone took away', () => {
+  it('stands in the status, with the VM on which one thing is done at a time', () => {
+    const object = aSnapshot({
+      spec: { source: { vm: { name: 'vm-a' } } },
+      status: { ...creating, observedGeneration: 1, endpointID: engineID, stampID: 'stamp' },
+    });
+    const step = decide(snapshotFacts({ object }), snapshotPolicy);
+    expect(step).toMatchObject({
+      do: 'Protect',
+      intent: {
+        step: 'Create',
+        target: {
+          exclusive: true,
+          containerID: `stamp/${engineVMID}`,
+          vmID: engineVMID,
+          vmName: 'vm-a',
+          stampID: 'stamp',
+        },
+      },
+    });
+  });
+});
+
 describe('an id that was given again', () => {
   const other = { snapshot: done(stranger) };
   const again = { snapshot: notFound('Object') };

@@ -104,6 +104,7 @@ export function intentOf<O extends ManagedObject, N>({
       ...(vmLocation === undefined ? {} : { vmLocation }),
       ...(vmUID === undefined ? {} : { vmUID }),
       ...(copyOf === undefined ? {} : { copyOf }),
+      ...(recorded.heldBy === undefined ? {} : { ...recorded.heldBy, exclusive: true }),
       ...(made ? {} : { existingID: snapshotID }),
     },
   };

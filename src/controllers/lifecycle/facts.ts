@@ -182,6 +182,8 @@ export interface Recorded {
   fingerprint: string | undefined;
   creationTime: string | undefined;
   completionTime: string | undefined;
+  /** oVirt, SPF: the VM that holds it, on which one thing is done at a time. */
+  heldBy?: { vmID: string; vmName: string; stampID?: string };
   /** Where it lies, and where the VM is, as far as the status says. */
   location: string | undefined;
   vmLocation: string | undefined;

@@ -43,6 +43,8 @@ export function achieved(
     indications.push({ type: 'ConfigurationOnly', message: 'the configuration of the VM, and no disk' });
   if (snapshot.consistency !== undefined) return { level: snapshot.consistency, indications };
   if (target.power === 'Off') return { level: 'Application', indications };
+  // SPF: the kind of a checkpoint (Production or Standard) cannot be read (SPF sheet, section 6).
+  if (target.quiesces !== true) return { indications };
   if (!quiesces(target) || target.power !== 'On') return { level: 'Crash', indications };
   // Frozen by us, and thawed before the vendor was done: what was written since is in it in part.
   const early = target.freeze === true && recorded.operation?.thawedAt !== undefined;

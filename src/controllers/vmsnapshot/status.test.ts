@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { VMSnapshotStatus } from '../../api/v1alpha1/vm-snapshot.ts';
+import type { SnapshotTarget } from '../../providers/provider.ts';
 import { markedName } from '../intent.ts';
 import type { Finish } from '../lifecycle/facts.ts';
 import {
@@ -20,6 +21,8 @@ import {
   snapshotStatus,
   uid,
   vmA,
+  vmHeldSnapshot,
+  vmHeldTarget,
 } from '../testing/builders.ts';
 import { recordedOf, statusOf } from './status.ts';
 
@@ -144,7 +147,33 @@ describe('the status of a snapshot', () => {
   });
 });
 
+describe('how consistent a snapshot is that its VM holds', () => {
+  const level = (target: Partial<SnapshotTarget>) => {
+    const object = aSnapshot({ intent: anIntent({ target: vmHeldTarget(target) }) });
+    return statusOf(snapshotFacts({ object }), { do: 'Finish', snapshot: vmHeldSnapshot() }).consistency
+      ?.level;
+  };
+  it('is told where the vendor freezes the guest', () =>
+    expect(level({ power: 'On', quiesces: true })).toBe('FileSystem'));
+  it('is all there was of a VM that was off', () =>
+    expect(level({ power: 'Off', quiesces: false })).toBe('Application'));
+  it('is not known of a running one where nobody tells, as on SPF', () =>
+    expect(level({ power: 'On', quiesces: false })).toBeUndefined());
+});
+
 describe('what the protocol reads of a status', () => {
+  it('is the VM that holds it, and its stamp', () => {
+    const vm = { id: 'v', name: 'web', uid: 'v' };
+    const held = (status: VMSnapshotStatus) =>
+      recordedOf(aSnapshot({ status: { snapshotID: 'x', vm, ...status } }));
+    expect(held({ stampID: 's' })).toMatchObject({
+      containerID: 's/v',
+      heldBy: { vmID: 'v', vmName: 'web', stampID: 's' },
+    });
+    expect(held({})).toMatchObject({ containerID: 'v', heldBy: { vmID: 'v', vmName: 'web' } });
+    expect(held({ snapshotID: point.id })).not.toHaveProperty('heldBy');
+  });
+
   it('is nothing of an object without one', () => {
     expect(recordedOf(aSnapshot())).toMatchObject({
       reason: undefined,

@@ -36,12 +36,16 @@ export function recordedOf(object: VMSnapshot): Recorded {
 }
 
 /** What holds it and what it is called there: in the id of a restore point, else in the status beside it. */
-function heldAs({ status }: VMSnapshot): Pick<Recorded, 'containerID' | 'name' | 'fingerprint'> {
+function heldAs({ status }: VMSnapshot): Pick<Recorded, 'containerID' | 'name' | 'fingerprint' | 'heldBy'> {
   const { snapshotID, snapshotName, fingerprint, vm, stampID } = status ?? {};
   const azure = azureRecord(snapshotID);
   if (azure.containerID !== undefined) return azure;
-  const containerID = stampID === undefined || vm?.id === undefined ? vm?.id : `${stampID}/${vm.id}`;
-  return { containerID, name: snapshotName, fingerprint };
+  const { id: vmID, name: vmName } = vm ?? {};
+  const name = snapshotName;
+  if (vmID === undefined || vmName === undefined) return { containerID: undefined, name, fingerprint };
+  const containerID = stampID === undefined ? vmID : `${stampID}/${vmID}`;
+  const stamp = stampID === undefined ? {} : { stampID };
+  return { containerID, name, fingerprint, heldBy: { vmID, vmName, ...stamp } };
 }
 
 /** What a run adds to the status; `undefined` takes a member away. */
