@@ -60,7 +60,7 @@ const withHint =
     to({ ...error, message: vendorText(`${error.message.replace(/[.\s]*$/, '')}. ${hint}`) });
 
 const permissionHint =
-  'Give the user role of the subscription the permission Checkpoint (CheckpointRestoreOnly only restores), and for power Start, Stop, Shutdown and Save';
+  'Give the user role of the subscription the permission Checkpoint (CheckpointRestoreOnly only restores), and for restores with power Start, Stop and Shutdown';
 
 /**
  * What the errors of SPF and VMM mean, of answers and of jobs. The first row that fits holds. No error body of

@@ -1,9 +1,15 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseServiceRoot, type ServiceRoot } from './service-root.ts';
 
 const subscription = '97fd50f3-1dc0-41b6-a7c0-2b4ff4c3f7e3';
 const upper = subscription.toUpperCase();
+
+const folder = new URL('../../../config/samples/', import.meta.url);
+const samples = readdirSync(folder)
+  .filter((file) => file.startsWith('vmprovider-spf'))
+  .map((file) => [file, /url: (\S+)/.exec(readFileSync(new URL(file, folder), 'utf8'))?.[1] ?? ''] as const);
 
 describe('a service root', () => {
   test.each<[string, string, Partial<ServiceRoot>]>([
@@ -84,6 +90,10 @@ describe('a service root', () => {
   ])('%s is none', (url, words) => {
     expect(() => parseServiceRoot(url)).toThrow(TypeError);
     expect(() => parseServiceRoot(url)).toThrow(words);
+  });
+
+  test.each(samples)('is what the sample %s names', (_file, url) => {
+    expect(parseServiceRoot(url).endpointID).toMatch(/^spf:/);
   });
 
   test('is read or refused, whatever it is', () => {

@@ -10,7 +10,7 @@ import { azureManifests } from '../../demo/scene.ts';
 import { pathOf } from '../api/judge.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const pages = ['README.md', 'docs/operations.md', 'docs/providers/azure.md'];
+const pages = ['README.md', 'docs/operations.md', 'docs/providers/azure.md', 'docs/providers/spf.md'];
 const cluster = useControlPlane();
 let namespace: string;
 
