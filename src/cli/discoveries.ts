@@ -63,7 +63,8 @@ export function discoveryLines(
       const by = whose === 'managed' ? `${item.managedBy}: ` : '';
       const told = [item.name ?? item.id, item.description]
         .filter((text) => text !== undefined && text !== '')
-        .filter((text, position, all) => all.indexOf(text) === position)
+        // At oVirt the name is the mark, which is part of the description.
+        .filter((text, position, all) => position === 0 || !text?.includes(all[0] ?? ''))
         .join(': ');
       const line = `${left}${cut(by + told, Math.max(10, room), glyphs.ellipsis)}`;
       return look.wide ? [line, paint('dim', `    ${harmless(item.id)}`)] : [line];

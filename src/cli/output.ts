@@ -1,7 +1,7 @@
 /** What goes to the terminal, and to whoever reads instead of it. */
 import { dump } from 'js-yaml';
 import type { Surroundings } from './command.ts';
-import { glyphsFor, painter } from './text.ts';
+import { glyphsFor, painter, type Style, wrapped } from './text.ts';
 import type { Look } from './tree-view.ts';
 
 /** How lines are to look on a stream: coloured, with bars, and cut to the width only where it is a terminal. */
@@ -29,4 +29,16 @@ export function say({ stdout }: Pick<Surroundings, 'stdout'>, lines: string | re
 /** For what is not the result: it must not get into a file or a pipe. */
 export function tell({ stderr }: Pick<Surroundings, 'stderr'>, line: string): void {
   stderr.write(`${line}\n`);
+}
+
+/** The same for a sentence, which is broken into the lines of a terminal. */
+export function tellWrapped(
+  surroundings: Pick<Surroundings, 'stderr'>,
+  sentence: string,
+  style?: Style,
+): void {
+  const { stderr } = surroundings;
+  const paint = painter(stderr);
+  for (const line of wrapped(sentence, stderr.isTTY ? stderr.columns : Number.POSITIVE_INFINITY))
+    tell(surroundings, style === undefined ? line : paint(style, line));
 }

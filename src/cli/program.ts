@@ -10,8 +10,7 @@ import { version } from './commands/version.ts';
 import { completionLines } from './completion/answer.ts';
 import { exitCodes, explained, UsageError } from './failure.ts';
 import { readOptions } from './options.ts';
-import { say, tell } from './output.ts';
-import { harmless, painter } from './text.ts';
+import { say, tell, tellWrapped } from './output.ts';
 
 export const commands: readonly Command[] = [
   status,
@@ -64,10 +63,9 @@ function unknownCommand(name: string): string {
 }
 
 function ended(error: unknown, command: Command | undefined, surroundings: Surroundings): number {
-  const paint = painter(surroundings.stderr);
   if (surroundings.interrupted.aborted) return exitCodes.interrupted;
   if (error instanceof UsageError) {
-    tell(surroundings, `${paint('red', 'error:')} ${harmless(error.message)}`);
+    tellWrapped(surroundings, `error: ${error.message}`, 'red');
     tell(
       surroundings,
       `kubectl keyframe ${command === undefined ? '' : `${command.name} `}--help explains it.`,
@@ -75,7 +73,7 @@ function ended(error: unknown, command: Command | undefined, surroundings: Surro
     return exitCodes.usage;
   }
   const { message, advice } = explained(error);
-  tell(surroundings, `${paint('red', 'error:')} ${harmless(message)}`);
-  if (advice !== undefined) tell(surroundings, harmless(advice));
+  tellWrapped(surroundings, `error: ${message}`, 'red');
+  if (advice !== undefined) tellWrapped(surroundings, advice);
   return exitCodes.failed;
 }

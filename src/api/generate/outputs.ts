@@ -4,6 +4,7 @@ import { dump } from 'js-yaml';
 import { group, type KindName, kinds } from '../kinds.ts';
 import { argocdFiles } from './argocd.ts';
 import { type ChartValue, chartReadme, chartValues } from './chart.ts';
+import { cliPage } from './cli.ts';
 import { customResourceDefinition } from './crd.ts';
 import { referencePage } from './reference.ts';
 import { schemas } from './schemas.ts';
@@ -35,6 +36,7 @@ export async function outputs(root: string): Promise<Map<string, string>> {
     files.set(`docs/reference/${name.toLowerCase()}.md`, referencePage(kind, schema, example));
   }
   files.set('docs/troubleshooting.md', troubleshootingPage());
+  files.set('docs/reference/kubectl-keyframe.md', cliPage());
   files.set('crds/Kustomization', crdKustomization([...files.keys()]));
   for (const [path, content] of await argocdFiles(root)) files.set(path, content);
 

@@ -14,9 +14,9 @@ import { adoptions, adoptionText, adviceOn, discoveryLines, isAnswered } from '.
 import { exitCodes, Failure, UsageError } from '../failure.ts';
 import { pause } from '../follow.ts';
 import { gather } from '../gather.ts';
-import { checkDuration, isID, nameFor, onlyProvider, providerNamed } from '../manifests.ts';
+import { checkDuration, isID, nameFor, onlyProvider, providerNamed, quoted } from '../manifests.ts';
 import { readyOf } from '../objects.ts';
-import { lookOf, say, structured, tell } from '../output.ts';
+import { lookOf, say, structured, tell, tellWrapped } from '../output.ts';
 
 const options = {
   vm: { value: 'VM', help: 'Ask the vendor for the snapshots of this VM, by name or id (oVirt, SPF).' },
@@ -111,10 +111,19 @@ async function run(call: Call<typeof options>): Promise<number> {
       namespaces: values['all-namespaces'],
     }),
   );
-  const said = scope === undefined ? (args[0] ?? '') : 'with the same options,';
-  const advice = adviceOn(inventories, wanted, `kubectl keyframe discover ${said}`.trim());
-  if (advice !== undefined) tell(call, advice);
+  const advice = adviceOn(inventories, wanted, sameAgain(call));
+  if (advice !== undefined) tellWrapped(call, advice);
   return exitCodes.done;
+}
+
+/** The command that shows the same. */
+function sameAgain({ values, args }: Call<typeof options>): string {
+  const said = (['vm', 'collection', 'storage-domain', 'provider', 'namespace'] as const).flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [`--${name} ${quoted(value)}`];
+  });
+  const all = values['all-namespaces'] ? ['-A'] : [];
+  return ['kubectl keyframe discover', ...args.map(quoted), ...said, ...all].join(' ');
 }
 
 function scopeOf({ values }: Call<typeof options>): VMSnapshotInventorySpec['scope'] | undefined {

@@ -24,7 +24,7 @@ export const doctor = command({
   name: 'doctor',
   arguments: '',
   argumentCount: [0, 0],
-  summary: 'Looks for what is wrong with the installation, and says what to do',
+  summary: 'Looks for what is wrong with an installation, and what to do',
   description: [
     'Looks at the version of Kubernetes, the clocks, the definitions of the kinds, your rights and those of the operator, its Deployment and Lease, the providers, and at objects that failed, are overdue or that nobody looks at. For each thing that is wrong it says what to do.',
     'It only reads. What you may not see is told as not seen, and is nothing wrong. The exit code is 1 when something is wrong.',

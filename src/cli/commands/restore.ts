@@ -14,9 +14,9 @@ import { followToEnd } from '../follow.ts';
 import { gather } from '../gather.ts';
 import { checkDuration } from '../manifests.ts';
 import { isOf } from '../objects.ts';
-import { lookOf, tell } from '../output.ts';
+import { tell, tellWrapped } from '../output.ts';
 import { planRestore, type RestorePlan, type Surrounding } from '../restores.ts';
-import { harmless, wrapped } from '../text.ts';
+import { harmless } from '../text.ts';
 import { parsePath } from '../tree.ts';
 
 const options = {
@@ -112,10 +112,8 @@ async function run(call: Call<typeof options>): Promise<number> {
     around,
     Date.now(),
   );
-  const { columns, paint } = lookOf(call.stderr, call.env);
   for (const sentence of plan.words)
-    for (const line of wrapped(sentence, columns))
-      tell(call, /^LOST /.test(sentence) ? paint('red', line) : line);
+    tellWrapped(call, sentence, sentence.startsWith('LOST ') ? 'red' : undefined);
   if (values['dry-run'] === undefined && !values.yes && !(await isConfirmed(plan, call)))
     throw new Failure('that is not its name: nothing was done');
   if (!(await create(call, cluster.client, resourceTypes.VMRestore, plan.manifest))) return exitCodes.done;

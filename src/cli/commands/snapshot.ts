@@ -9,7 +9,7 @@ import { UsageError } from '../failure.ts';
 import { followToEnd } from '../follow.ts';
 import { gather } from '../gather.ts';
 import { checkDuration, onlyProvider, providerNamed, quoted, snapshotManifest } from '../manifests.ts';
-import { tell } from '../output.ts';
+import { tell, tellWrapped } from '../output.ts';
 
 /** What becomes part of the manifest. */
 const manifestOptions = {
@@ -104,7 +104,10 @@ async function run(call: Call<typeof options>): Promise<number> {
     const path = `${kinds.VMSnapshot.shortName}/${name}`;
     if (!values.wait) tell(call, `Follow it:   kubectl keyframe status ${path} -n ${namespace} -w`);
     tell(call, `For Git:     ${asManifest(vm, call, name, namespace, provider)}`);
-    tell(call, 'Applied under this name, the manifest takes over this very snapshot, and makes no other.');
+    tellWrapped(
+      call,
+      'Applied under this name, the manifest takes over this very snapshot, and makes no other.',
+    );
   }
   if (!values.wait) return 0;
   return await followToEnd(

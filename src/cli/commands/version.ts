@@ -16,7 +16,7 @@ export const version = command({
   name: 'version',
   arguments: '',
   argumentCount: [0, 0],
-  summary: 'Shows the versions of the plugin, of the operators and of Kubernetes',
+  summary: 'Shows the versions of plugin, operators and Kubernetes',
   description: ['What may not be seen is left out; doctor says more.'],
   examples: [
     { text: 'All versions.', command: 'version' },
