@@ -3,7 +3,7 @@ import { type Failure, type Outcome, succeeded } from '../../providers/outcome.t
 import type { SnapshotTarget } from '../../providers/provider.ts';
 import type { Intent } from '../intent.ts';
 import { troubleOf } from '../trouble.ts';
-import { type Case, finish } from './decide.ts';
+import { type Case, finish, isTerminal } from './decide.ts';
 import type { Finish, ManagedObject, Step } from './facts.ts';
 
 /** A guest stays frozen no longer than this for one snapshot, in milliseconds: what runs in it stands still. */
@@ -45,6 +45,9 @@ export function thawFirst<O extends ManagedObject, N>(
     if (abandoned) return step;
   }
   const trouble = troubleOf(thawed as Failure, `thawing the guest of VM ${vmID}`);
+  // What has ended stays ended in its words, whatever is still to be done for the guest.
+  if (step.do === 'Finish' && it.recorded.reason !== undefined && isTerminal(it.recorded.reason))
+    return { do: 'Finish', requeueAfterMs: Math.max(trouble.afterMs ?? 0, thawRetryMs) };
   return finish(
     {
       reason: 'WaitingForQuiesce',
