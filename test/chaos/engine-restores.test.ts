@@ -251,8 +251,8 @@ describe('killed when nobody knows what came of the request', () => {
   });
 });
 
-describe('killed at random instants, by two operators', () => {
-  it.concurrent.for(seeds)('seed %i', async (seed) => {
+describe('killed at random instants, with two operators at times', () => {
+  it.for(seeds)('seed %i', { timeout: 240_000 }, async (seed) => {
     const random = seededRandom(seed);
     const ways: Way[] = ['restore', 'restore', 'commit', 'undo', 'clone'];
     await using scene = await RestoreScene.set(pick(random, ways));
@@ -266,17 +266,16 @@ describe('killed at random instants, by two operators', () => {
       { kind: 'lost-answer', operation: 'Vms_PreviewSnapshot' },
     ];
     for (const fault of faults) if (random() < 0.4) scene.fault(fault);
-    let operators = await Promise.all([scene.scene.operator(), scene.scene.operator()]);
+    let current = await scene.scene.operator();
     await scene.ask();
     for (let kills = 0; kills < 4; kills++) {
-      const [one, other] = operators;
       await delay(between(random, 200, 2_500));
-      await one.kill();
+      // For a while there are two that believe to lead.
+      const next = await scene.scene.operator();
       await delay(between(random, 0, 1_000));
-      await other.kill();
-      operators = await Promise.all([scene.scene.operator(), scene.scene.operator()]);
+      await current.kill();
+      current = next;
     }
-    await operators[1].kill();
     const reason = await scene.ended();
     expect(['Completed', 'RestoreFailed']).toContain(reason);
     scene.expectWhole(reason);
