@@ -4,7 +4,7 @@ import { sameID, sameName } from '../../providers/ids.ts';
 import { succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
 import { type Intent, readMark } from '../intent.ts';
-import { pollDelayMs } from '../settings.ts';
+import { pollDelayMs, type Settings } from '../settings.ts';
 import { type Trouble, troubleOf } from '../trouble.ts';
 import { isSettledAsNotMade, nextLookUpMs } from '../unknown-outcomes.ts';
 import {
@@ -200,13 +200,11 @@ function removeNext<O extends ManagedObject, N>(it: UnderWay<O, N>, next: Snapsh
     const dueAt = Date.parse(operation.nextAttemptAt ?? '');
     if (kind === 'Failed' && !(dueAt <= facts.now) && !isAskedToLook(facts.object)) {
       const failure = succeeded(state) ? state.value.failure : undefined;
-      const trouble =
-        failure === undefined
-          ? { message: `${what} failed at the vendor, which gives no cause` }
-          : troubleOf(failure, what);
-      const delayMs = Number.isNaN(dueAt) ? removalRetryMs : dueAt - facts.now;
+      const trouble = failure === undefined ? undefined : troubleOf(failure, what);
+      const message = trouble?.message ?? `${what} failed at the vendor, which gives no cause`;
+      const delayMs = Number.isNaN(dueAt) ? removalPauseMs(facts.settings, trouble) : dueAt - facts.now;
       return finish(
-        { reason: 'DeletionBlocked', message: `${trouble.message}. It is tried again` },
+        { reason: 'DeletionBlocked', message: `${message}. It is tried again` },
         {
           record: {
             provisioningState: 'Deleting',
@@ -228,8 +226,14 @@ function removeNext<O extends ManagedObject, N>(it: UnderWay<O, N>, next: Snapsh
   );
 }
 
-/** The wait after a removal that the vendor began and could not finish, in milliseconds. */
+/** The longest wait after a removal that the vendor did not carry out, in milliseconds. */
 const removalRetryMs = 300_000;
+
+/** A job that only found the VM held by another one is asked for again as soon as a refusal would be. */
+function removalPauseMs(settings: Settings, trouble: Trouble | undefined): number {
+  const passes = trouble?.reason === 'ConcurrentOperation' || trouble?.reason === 'ProgressingWithRetry';
+  return passes ? Math.min(settings.retryIntervalMs * 2, removalRetryMs) : removalRetryMs;
+}
 
 /**
  * An adopted one goes only if it is still the one that was adopted (ids are reused; its date is its fingerprint),
@@ -265,6 +269,9 @@ function blocked<O extends ManagedObject, N>(it: Case<O, N>, trouble: Trouble): 
   const { facts } = it;
   const vendorRefuses = trouble.reason === 'ConcurrentOperation' || trouble.reason === 'CreationFailed';
   const verdict = vendorRefuses ? { reason: 'DeletionBlocked' as const, message: trouble.message } : trouble;
-  const delayMs = Math.max(trouble.afterMs ?? 0, Math.min(facts.settings.retryIntervalMs * 2, 300_000));
+  const delayMs = Math.max(
+    trouble.afterMs ?? 0,
+    Math.min(facts.settings.retryIntervalMs * 2, removalRetryMs),
+  );
   return finish(verdict, { requeueAfterMs: delayMs });
 }

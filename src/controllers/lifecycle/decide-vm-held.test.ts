@@ -39,6 +39,11 @@ const failedForGood: Failure = {
   transient: false,
   error: { code: '69', message: 'no space' },
 };
+const heldByAnother: Failure = {
+  kind: 'Conflict',
+  retry: 'Later',
+  error: { code: '2606', message: 'locked by another job' },
+};
 const denied: Failure = { kind: 'Denied', cause: 'Permission', error: { code: '403', message: '' } };
 const empty: Seen['lookUp'] = { outcome: done([]), fresh: true };
 const listed = (...snapshots: Snapshot[]): Seen['lookUp'] => ({ outcome: done(snapshots), fresh: true });
@@ -448,6 +453,11 @@ describe('a removal', () => {
       }),
     ],
     [
+      'that found the VM held by another job is tried again soon',
+      going({ ...there, operation: operation('Failed', heldByAnother) }, removing()),
+      says('DeletionBlocked', { record: { operation: { nextAttemptAt: ago(-minutes) } } }),
+    ],
+    [
       'that failed is not tried again before that',
       going(
         { ...there, operation: operation('Failed', failedForGood) },
@@ -547,6 +557,11 @@ describe('a guest that is to be frozen', () => {
       'is thawed once',
       made(locked, { frozenAt: ago(3 * minutes), thawedAt: ago(minutes) }),
       says('Provisioning'),
+    ],
+    [
+      'is thawed once more at the end, since who was still at work may have frozen it after the thaw',
+      made(finished, { thawedAt: ago(minutes) }),
+      { do: 'Thaw', vmID },
     ],
     ['that is gone needs no thaw', made({ ...finished, thawed: notFound('Object') }), says('Available')],
   ]);

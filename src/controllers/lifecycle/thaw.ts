@@ -1,4 +1,5 @@
 import { timestamp } from '../../api/conditions.ts';
+import type { Reason } from '../../api/reasons.ts';
 import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
 import type { SnapshotTarget } from '../../providers/provider.ts';
 import type { Intent } from '../intent.ts';
@@ -24,7 +25,7 @@ export function thawFirst<O extends ManagedObject, N>(
 ): Step {
   if (intent?.target.freeze !== true || intent.step !== 'Create') return step;
   const ends = step.do === 'Finish' || step.do === 'Release' || step.do === 'DeleteObject';
-  if (!ends || !mayBeFrozen(it, intent)) return step;
+  if (!ends || !mayBeFrozen(it, intent, step)) return step;
   const { facts } = it;
   const { thawed } = facts.seen;
   const vmID = intent.target.vmID ?? '';
@@ -67,13 +68,35 @@ function isOver(thawed: Outcome<void>): boolean {
   return succeeded(thawed) || thawed.kind === 'NotFound';
 }
 
-function mayBeFrozen<O extends ManagedObject, N>(it: Case<O, N>, intent: Intent<SnapshotTarget>): boolean {
+/**
+ * A thaw that is recorded holds while the attempt goes on. With the attempt's end it is repeated: another process,
+ * which was still at work when this one took over, may have frozen the guest after it was thawed.
+ */
+function mayBeFrozen<O extends ManagedObject, N>(
+  it: Case<O, N>,
+  intent: Intent<SnapshotTarget>,
+  step: Step,
+): boolean {
   const { recorded, facts } = it;
   const { operation, completionTime } = recorded;
-  if (operation?.thawedAt !== undefined || completionTime !== undefined) return false;
-  if ((operation?.attempts ?? 0) >= intent.attempt) return false;
+  if (completionTime !== undefined || (operation?.attempts ?? 0) >= intent.attempt) return false;
+  if (operation?.thawedAt !== undefined && step.do === 'Finish' && !endsAttempt(it, intent, step))
+    return false;
   // This very run wrote the intent, and did not come to freeze anything.
   return facts.seen.intentWritten !== true || facts.seen.frozen !== undefined;
+}
+
+/** Whether the attempt goes no further, by what is about to be recorded of it. */
+function endsAttempt<O extends ManagedObject, N>(
+  { recorded }: Case<O, N>,
+  intent: Intent<SnapshotTarget>,
+  { record, verdict }: Finish,
+): boolean {
+  const operation = record?.operation === undefined ? recorded.operation : record.operation;
+  if (operation === null || record?.completedAt !== undefined) return true;
+  if ((operation?.attempts ?? 0) >= intent.attempt) return true;
+  const over = (reason: Reason | undefined) => reason !== undefined && isTerminal(reason);
+  return over(verdict?.reason) && !over(recorded.reason);
 }
 
 /** How long the guest may stay frozen from now, in milliseconds: as long as the snapshot is seen being made. */
