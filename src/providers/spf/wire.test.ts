@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MalformedAnswer } from '../json.ts';
 import type { Entity } from './odata/answer.ts';
@@ -39,9 +40,36 @@ describe('a virtual machine', () => {
     });
   });
 
-  test('has an id at VMM and another one at the hypervisor', () => {
+  test('is known by its id at VMM, never by the one at the hypervisor', () => {
     const vm = virtualMachineOf({ ...key, Name: 'web', Status: 'Running', VMId: stampID });
-    expect([vm.id, vm.hypervisorID]).toEqual([id, stampID]);
+    expect(vm.id).toBe(id);
+    expect(virtualMachineOf({ ...key, Name: 'web', VMId: 'not understood' }).id).toBe(id);
+  });
+
+  test('is the same with its GUIDs in braces, and its Booleans as texts', () => {
+    const plain = { ...key, Name: 'web', Status: 'Running', MostRecentTaskId: stampID };
+    const dressed = { ...plain, ID: `{${id.toUpperCase()}}`, MostRecentTaskId: `{${stampID}}` };
+    expect(virtualMachineOf(dressed)).toEqual(virtualMachineOf(plain));
+    expect(virtualMachineOf({ ...plain, HasPassthroughDisk: 'True', Enabled: 'false' })).toMatchObject({
+      hasPassthroughDisk: true,
+      enabled: false,
+    });
+  });
+
+  test('of which VMM says nothing but id and name is in no state', () => {
+    const nulls = { Status: null, VirtualMachineState: null, MostRecentTaskId: null, Enabled: null };
+    expect(virtualMachineOf({ ...key, Name: 'web', ...nulls })).toMatchObject({
+      status: 'of no Status',
+      power: 'Unknown',
+      enabled: true,
+    });
+  });
+
+  test('in a state that is not known, or comes as a number, has no power', () => {
+    for (const Status of ['Hibernated', 210]) {
+      const vm = virtualMachineOf({ ...key, Name: 'web', Status, VirtualMachineState: 'Running' });
+      expect(vm).toMatchObject({ status: String(Status), power: 'Unknown' });
+    }
   });
 
   test('that migrates is busy, whatever its state', () => {
@@ -49,12 +77,18 @@ describe('a virtual machine', () => {
     expect(vm).toMatchObject({ power: 'Busy', isMigrating: true });
   });
 
-  test.each([{ ID: '' }, { StampId: null }, { Name: 1 }, { ID: '00000000-0000-0000-0000-000000000000' }])(
-    'is none with %j',
-    (change) => {
-      expect(() => virtualMachineOf({ ...key, Name: 'web', ...change })).toThrow(MalformedAnswer);
-    },
-  );
+  test.each([
+    { ID: '' },
+    { StampId: null },
+    { Name: 1 },
+    { ID: '00000000-0000-0000-0000-000000000000' },
+    { ID: 7 },
+    { MostRecentTaskId: 'Restore-SCVMCheckpoint' },
+    { HasPassthroughDisk: 2 },
+    { Enabled: {} },
+  ])('is none with %j', (change) => {
+    expect(() => virtualMachineOf({ ...key, Name: 'web', ...change })).toThrow(MalformedAnswer);
+  });
 
   test('has a power in each of the states that VMM knows', () => {
     const powers = Object.groupBy(Object.keys(sample('vm-states').states), (state) => powerOf(state, state));
@@ -120,7 +154,13 @@ describe('a checkpoint', () => {
     ['2013-08-19T15:02:36.7-07:00', '2013-08-19T22:02:36.700Z'],
     ['2013-08-19T15:02:36.9999999-07:00', '2013-08-19T22:02:36.999Z'],
     ['2013-08-19T15:02:36Z', '2013-08-19T15:02:36.000Z'],
-    ['/Date(1376949756591-420)/', '2013-08-19T22:02:36.591Z'],
+    ['/Date(1376949756591)/', '2013-08-19T22:02:36.591Z'],
+    ['/Date(1376924556591-420)/', '2013-08-19T22:02:36.591Z'],
+    ['/Date(1376953356591+0060)/', '2013-08-19T22:02:36.591Z'],
+    ['0001-01-01T00:00:00Z', undefined],
+    ['9999-12-31T23:59:59.9999999Z', undefined],
+    ['/Date(-62135596800000)/', undefined],
+    [null, undefined],
     ['2013-08-19T15:02:36', undefined],
     ['yesterday', undefined],
     ['2013-99-19T15:02:36Z', undefined],
@@ -130,6 +170,20 @@ describe('a checkpoint', () => {
 
   test('without a word that it can be used, cannot', () => {
     expect(checkpointOf({ ...key, VMId: id }).enabled).toBe(false);
+  });
+
+  test.each(['4F4D0C2B', 'checkpoint 1', 17, true])(
+    'with the CheckpointID %j is not one that is still being made',
+    (CheckpointID) => {
+      expect(() => checkpointOf({ ...key, VMId: id, CheckpointID })).toThrow(/CheckpointID is no GUID/);
+    },
+  );
+
+  test('is being made while its CheckpointID is null, absent, or all zeros', () => {
+    const zeros = '00000000-0000-0000-0000-000000000000';
+    for (const CheckpointID of [null, undefined, '', zeros, `{${zeros}}`]) {
+      expect(checkpointOf({ ...key, VMId: id, CheckpointID }).checkpointID).toBeUndefined();
+    }
   });
 
   test('of no VM is none', () => {
@@ -181,8 +235,93 @@ describe('a job', () => {
     expect(failure).toMatchObject({ kind: 'Conflict', error: { code: 'VMInvalidState' } });
   });
 
-  test('that does not say whether it has ended is none', () => {
-    expect(() => jobOf({ ...key, Status: 'Completed' })).toThrow(MalformedAnswer);
+  test.each([{}, { IsCompleted: null }, { IsCompleted: 'perhaps' }, { IsCompleted: 1 }])(
+    'that does not say whether it has ended is none: %j',
+    (members) => {
+      expect(() => jobOf({ ...key, Status: 'Completed', EndTime: null, ...members })).toThrow(
+        MalformedAnswer,
+      );
+    },
+  );
+
+  test.each([
+    [{ ProgressValue: 42 }, 42],
+    [{ ProgressValue: 42.9 }, 42],
+    [{ ProgressValue: 250 }, 100],
+    [{ ProgressValue: null, Progress: '42 %' }, 42],
+    [{ ProgressValue: '42', Progress: '37,5%' }, 37],
+    [{ ProgressValue: -1, Progress: 'soon' }, undefined],
+    [{}, undefined],
+  ])('with %j is at %s percent', (members, percent) => {
+    expect(jobOf({ ...key, IsCompleted: false, ...members }).percent).toBe(percent);
+  });
+});
+
+/** What a property may come as: of its own type, of another one, or not at all. */
+const anything = fc.oneof(
+  fc.constantFrom<unknown>(null, undefined, '', 'true', 'False', 0, -1, 210, [], {}, 'Running', '42 %'),
+  fc.constantFrom(id, id.toUpperCase(), `{${id}}`, `{${id}`, id.replaceAll('-', ''), `${id} `),
+  fc.constantFrom('0001-01-01T00:00:00', '2013-08-19T15:02:36', '/Date(1376949756591)/', '/Date(x)/'),
+  fc.boolean(),
+  fc.integer(),
+  fc.string(),
+  fc.jsonValue(),
+);
+const entities = (names: string[]) =>
+  fc.record(Object.fromEntries(names.map((name) => [name, anything])), { requiredKeys: [] });
+
+describe('whatever a property comes as', () => {
+  /** What is read; undefined where it is refused. */
+  function readBy<T>(read: (entity: Entity) => T, entity: Entity): T | undefined {
+    try {
+      return read(entity);
+    } catch (error) {
+      expect(error).toBeInstanceOf(MalformedAnswer);
+      return undefined;
+    }
+  }
+
+  test('a checkpoint is made, or not yet, or refused', () => {
+    fc.assert(
+      fc.property(entities(['CheckpointID', 'ParentCheckpointID', 'AddedTime', 'Enabled']), (members) => {
+        const read = readBy(checkpointOf, { ...key, VMId: id, ...members });
+        if (read === undefined) return;
+        const said = members.CheckpointID ?? '';
+        expect(read.checkpointID !== undefined).toBe(said !== '' && !/^[{}0-]+$/.test(String(said)));
+        if (read.enabled) expect(String(members.Enabled).toLowerCase()).toBe('true');
+        if (read.addedAt !== undefined) expect(Date.parse(read.addedAt)).toBeGreaterThanOrEqual(0);
+      }),
+    );
+  });
+
+  test('a job has ended only where it says so, and has a percent of a hundred', () => {
+    const names = ['IsCompleted', 'Status', 'ErrorInfo', 'ProgressValue', 'Progress', 'Name', 'CmdletName'];
+    fc.assert(
+      fc.property(entities(names), (members) => {
+        const read = readBy(jobOf, { ...key, ...members });
+        if (read === undefined) return;
+        expect(read.state === 'Running').toBe(String(members.IsCompleted).toLowerCase() === 'false');
+        expect(read.percent ?? 0).toBeGreaterThanOrEqual(0);
+        expect(read.percent ?? 0).toBeLessThanOrEqual(100);
+      }),
+    );
+  });
+
+  test('a VM is on only in a state that is one of being on', () => {
+    const names = [
+      'Status',
+      'VirtualMachineState',
+      'IsUndergoingLiveMigration',
+      'MostRecentTaskId',
+      'Enabled',
+    ];
+    fc.assert(
+      fc.property(entities(names), (members) => {
+        const read = readBy(virtualMachineOf, { ...key, Name: 'web', ...members });
+        if (read?.power === 'On') expect([members.Status, members.VirtualMachineState]).toContain('Running');
+        if (read !== undefined) expect(read.status).not.toBe('');
+      }),
+    );
   });
 });
 

@@ -9,8 +9,6 @@ import { jobFailure } from './outcomes.ts';
 /** A virtual machine, as far as Keyframe looks at it. */
 export interface VirtualMachine extends Key {
   name: string;
-  /** The hypervisor's id: never what a checkpoint's VMId is (SPF sheet, section 6). */
-  hypervisorID?: string;
   /** VMM's name for the state: `Status`, else `VirtualMachineState`. */
   status: string;
   power: PowerState;
@@ -116,21 +114,22 @@ export function powerOf(status: string, machineState: string): PowerState {
 /** Reads a VM. Throws a MalformedAnswer when what is essential is not in it. */
 export function virtualMachineOf(entity: Entity): VirtualMachine {
   const what = 'a virtual machine';
-  const machineState = textOf(entity.VirtualMachineState) ?? '';
-  const status = textOf(entity.Status) ?? machineState;
-  const migrating = entity.IsUndergoingLiveMigration === true || status === 'UnderMigration';
+  const flag = (name: string) => flagOf(entity, what, name);
+  const machineState = stateOf(entity.VirtualMachineState) ?? '';
+  const status = stateOf(entity.Status) ?? (machineState === '' ? 'of no Status' : machineState);
+  const migrating = flag('IsUndergoingLiveMigration') === true || status === 'UnderMigration';
+  // Its id at the hypervisor, VMId, is no part of it: never what a checkpoint's VMId is (SPF sheet, section 6).
   return {
     ...keyOf(entity, what),
     name: essential(textOf(entity.Name), what, 'Name'),
     status,
     power: migrating ? 'Busy' : powerOf(status, machineState),
-    hasPassthroughDisk: entity.HasPassthroughDisk === true,
-    hasGuestServices: entity.HasVMAdditions !== false,
+    hasPassthroughDisk: flag('HasPassthroughDisk') === true,
+    hasGuestServices: flag('HasVMAdditions') !== false,
     isMigrating: migrating,
-    isTemplate: entity.MarkedAsTemplate === true,
-    enabled: entity.Enabled !== false,
-    ...present('hypervisorID', guidOf(entity.VMId)),
-    ...present('mostRecentTaskID', guidOf(entity.MostRecentTaskId)),
+    isTemplate: flag('MarkedAsTemplate') === true,
+    enabled: flag('Enabled') !== false,
+    ...present('mostRecentTaskID', guidOf(entity, what, 'MostRecentTaskId')),
     ...present('operatingSystem', textOf(entity.OperatingSystem)),
   };
 }
@@ -140,12 +139,12 @@ export function checkpointOf(entity: Entity): Checkpoint {
   const what = 'a checkpoint';
   return {
     ...keyOf(entity, what),
-    vmID: essential(guidOf(entity.VMId), what, 'VMId'),
+    vmID: essential(guidOf(entity, what, 'VMId'), what, 'VMId'),
     name: textOf(entity.Name) ?? '',
     description: textOf(entity.Description) ?? '',
-    enabled: entity.Enabled === true,
-    ...present('checkpointID', guidOf(entity.CheckpointID)),
-    ...present('parentCheckpointID', guidOf(entity.ParentCheckpointID)),
+    enabled: flagOf(entity, what, 'Enabled') === true,
+    ...present('checkpointID', guidOf(entity, what, 'CheckpointID')),
+    ...present('parentCheckpointID', guidOf(entity, what, 'ParentCheckpointID')),
     ...present('addedAt', timeOf(entity.AddedTime)),
   };
 }
@@ -159,22 +158,19 @@ export function jobOf(entity: Entity): Job {
   const what = 'a job';
   const status = textOf(entity.Status) ?? '';
   const error = recordOf(entity.ErrorInfo);
-  const completed = essential(
-    typeof entity.IsCompleted === 'boolean' ? entity.IsCompleted : undefined,
-    what,
-    'IsCompleted',
-  );
+  const completed = essential(flagOf(entity, what, 'IsCompleted'), what, 'IsCompleted');
   const code = textOf(error?.Code);
-  const saysFailed = error?.IsSuccess === false && code !== undefined && code !== 'Success';
+  const isSuccess = error === undefined ? undefined : flagOf(error, 'the error of a job', 'IsSuccess');
+  const saysFailed = isSuccess === false && code !== undefined && code !== 'Success';
   const failed = completed && (saysFailed || status === 'Failed' || status === 'Canceled');
-  const percent = amountOf(entity.ProgressValue);
+  const percent = amountOf(entity.ProgressValue) ?? percentIn(entity.Progress);
   return {
     ...keyOf(entity, what),
     name: textOf(entity.Name) ?? '',
     cmdlet: textOf(entity.CmdletName) ?? '',
     status,
     state: completed ? (failed ? 'Failed' : 'Succeeded') : 'Running',
-    ...present('percent', percent === undefined ? undefined : Math.min(100, percent)),
+    ...present('percent', percent === undefined ? undefined : Math.floor(Math.min(100, percent))),
     ...(failed ? { failure: jobFailure(error, status) } : {}),
   };
 }
@@ -189,29 +185,69 @@ export function expectSame(found: Key, asked: Key, what: string): void {
   );
 }
 
-function keyOf(entity: Entity, what: string): Key {
+/** The key in an entity. Throws a MalformedAnswer when it has none. */
+export function keyOf(entity: Entity, what: string): Key {
   return {
-    id: essential(guidOf(entity.ID), what, 'ID'),
-    stampID: essential(guidOf(entity.StampId), what, 'StampId'),
+    id: essential(guidOf(entity, what, 'ID'), what, 'ID'),
+    stampID: essential(guidOf(entity, what, 'StampId'), what, 'StampId'),
   };
 }
 
-/** A GUID in lower case; undefined for none, which may be written as all zeros. */
-function guidOf(value: unknown): string | undefined {
-  const text = textOf(value);
-  if (text === undefined || !isGUID(text) || /^[0-]+$/.test(text)) return undefined;
-  return text.toLowerCase();
+/**
+ * A GUID in lower case, without the braces that .NET may put around it; undefined for none, which may be written as
+ * all zeros. Throws a MalformedAnswer for anything else: a CheckpointID that is not understood is not one that is not
+ * there yet.
+ */
+function guidOf(entity: Entity, what: string, name: string): string | undefined {
+  const value = entity[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  const text = typeof value === 'string' ? value.trim().replace(/^\{(.*)\}$/, '$1') : '';
+  if (!isGUID(text)) throw notUnderstood(what, name, 'GUID', value);
+  return /^[0-]+$/.test(text) ? undefined : text.toLowerCase();
+}
+
+/** A Boolean, as a text, too; undefined where nothing is said. Throws a MalformedAnswer for anything else. */
+function flagOf(entity: Entity, what: string, name: string): boolean | undefined {
+  const value = entity[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  const text = String(value).toLowerCase();
+  if (text !== 'true' && text !== 'false') throw notUnderstood(what, name, 'Boolean', value);
+  return text === 'true';
+}
+
+/** The name of a state; one that comes as VMM's number for it is none of those that are known here. */
+function stateOf(value: unknown): string | undefined {
+  return typeof value === 'number' ? String(value) : textOf(value);
+}
+
+/** The number in `42 %`, which is there where `ProgressValue` may not be. */
+function percentIn(progress: unknown): number | undefined {
+  const [, number] = /^(\d{1,3})(?:[.,]\d+)?\s*%$/.exec(textOf(progress)?.trim() ?? '') ?? [];
+  return number === undefined ? undefined : Number(number);
+}
+
+function notUnderstood(what: string, name: string, type: string, value: unknown): MalformedAnswer {
+  const found = vendorText(JSON.stringify(value) ?? '', 64);
+  return new MalformedAnswer(`the answer should be ${what}, but its ${name} is no ${type}: ${found}`);
 }
 
 /**
  * A time with an offset, as ISO 8601 in UTC; without one nobody knows when it is. Fractions have up to seven
- * digits, of which three are kept. Verbose JSON of older versions counts milliseconds.
+ * digits, of which three are kept. Verbose JSON of older versions counts milliseconds. The first and the last time
+ * that .NET has are none: nothing was made then.
  */
 function timeOf(value: unknown): string | undefined {
-  const [, milliseconds] = /^\/Date\((-?\d{1,15})(?:[+-]\d{1,4})?\)\/$/.exec(textOf(value) ?? '') ?? [];
-  if (milliseconds !== undefined) return new Date(Number(milliseconds)).toISOString();
+  const time = instantOf(textOf(value) ?? '');
+  return time === undefined || !/^(19[7-9]|[2-8])\d/.test(time) ? undefined : time;
+}
+
+function instantOf(text: string): string | undefined {
+  // Of what has an offset, the milliseconds count by the clock of that place.
+  const [, milliseconds, minutes = '0'] = /^\/Date\((-?\d{1,15})([+-]\d{1,4})?\)\/$/.exec(text) ?? [];
+  if (milliseconds !== undefined)
+    return new Date(Number(milliseconds) - Number(minutes) * 60_000).toISOString();
   const [, seconds, fraction = '', offset] =
-    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(textOf(value) ?? '') ?? [];
+    /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(text) ?? [];
   if (seconds === undefined) return undefined;
   const date = new Date(`${seconds}.${fraction.padEnd(3, '0').slice(0, 3)}${offset}`);
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
