@@ -320,7 +320,8 @@ const providerSpec = {
         ),
         requestTimeout: optional(
           duration({
-            description: 'The longest that one request may take. Unset: 30s.',
+            description:
+              'The longest that one request may take. Unset: 30s; of SPF 2m, as some of its calls wait until VMM is done.',
             minimum: '1s',
             maximum: '10m',
           }),

@@ -7,11 +7,14 @@ import type { Budget } from '../../providers/budget.ts';
 import type { RequestReport } from '../../providers/exchange.ts';
 import { createOvirtProvider, endpointIDOf as ovirtEndpointID } from '../../providers/ovirt/provider.ts';
 import type { OvirtAuth } from '../../providers/ovirt/session.ts';
+import type { Vendor } from '../../providers/provider.ts';
 import type { SPFAuth } from '../../providers/spf/authentication/sender.ts';
 import { createSpfProvider, endpointIDOf as spfEndpointID } from '../../providers/spf/provider.ts';
 import type { Logger } from '../../runtime/log.ts';
 
-const defaultLimits = { maxConcurrent: 8, requestsPerSecond: 10, requestTimeout: '30s' };
+const defaultLimits = { maxConcurrent: 8, requestsPerSecond: 10 };
+/** Some of SPF's calls may wait until VMM is done (SPF sheet, section 4). */
+const defaultTimeouts = { azure: '30s', ovirt: '30s', spf: '2m' };
 
 /** What a connection needs beside the spec. */
 export interface Surroundings {
@@ -41,14 +44,14 @@ export function planConnection(spec: VMProviderSpec, values: Record<string, stri
     requestsPerSecond: spec.limits?.requestsPerSecond ?? defaultLimits.requestsPerSecond,
   };
   const caBundle = spec.tls?.caBundle ?? values['spec.tls.caSecretRef'];
-  const common = ({ settleMs, onRequest, ...around }: Surroundings) => ({
+  const common = (vendor: Vendor, { settleMs, onRequest, ...around }: Surroundings) => ({
     tls: {
       ...(caBundle === undefined ? {} : { caBundle }),
       insecureSkipVerify: spec.tls?.insecureSkipVerify ?? false,
     },
     limits: {
       ...limits,
-      requestTimeoutMs: parseDuration(spec.limits?.requestTimeout ?? defaultLimits.requestTimeout),
+      requestTimeoutMs: parseDuration(spec.limits?.requestTimeout ?? defaultTimeouts[vendor]),
     },
     ...around,
     ...(settleMs === undefined ? {} : { settleMs }),
@@ -71,7 +74,7 @@ export function planConnection(spec: VMProviderSpec, values: Record<string, stri
           auth,
           ...(azure.apiVersions === undefined ? {} : { apiVersions: azure.apiVersions }),
           ...(azure.resourceGroup === undefined ? {} : { defaultResourceGroup: azure.resourceGroup }),
-          ...common(around),
+          ...common('azure', around),
         }),
     };
   }
@@ -81,7 +84,7 @@ export function planConnection(spec: VMProviderSpec, values: Record<string, stri
     return {
       endpointID: ovirtEndpointID({ url }),
       limits,
-      connect: (around) => createOvirtProvider({ url, apiVersion, auth, ...common(around) }),
+      connect: (around) => createOvirtProvider({ url, apiVersion, auth, ...common('ovirt', around) }),
     };
   }
   if (spf !== undefined) {
@@ -90,7 +93,7 @@ export function planConnection(spec: VMProviderSpec, values: Record<string, stri
     return {
       endpointID: spfEndpointID({ url }),
       limits,
-      connect: (around) => createSpfProvider({ url, principalID, auth, ...common(around) }),
+      connect: (around) => createSpfProvider({ url, principalID, auth, ...common('spf', around) }),
     };
   }
   throw new TypeError('it names no vendor that this version of Keyframe knows');
