@@ -69,6 +69,16 @@ export function succeeded<T>(outcome: Outcome<T>): outcome is Done<T> | Pending<
   return outcome.kind === 'Done' || outcome.kind === 'Pending';
 }
 
+/** The outcome of a call that did what it was asked. */
+export function done<T>(value: T): Done<T> {
+  return { kind: 'Done', value };
+}
+
+/** The outcome with its value changed; a failure stays what it is. */
+export function mapOutcome<T, R>(outcome: Outcome<T>, change: (value: T) => R): Outcome<R> {
+  return succeeded(outcome) ? { ...outcome, value: change(outcome.value) } : outcome;
+}
+
 /** What a caller says about one call. */
 export interface Call {
   signal: AbortSignal;

@@ -1,6 +1,6 @@
 import type { ClientSecretCredentialOptions, TokenCredential } from '@azure/identity';
 import { backoffDelay } from '../../runtime/backoff.ts';
-import { untilAborted } from '../exchange.ts';
+import { untilAborted, waitOf } from '../exchange.ts';
 import {
   type HttpFailure,
   type HttpRequest,
@@ -12,7 +12,6 @@ import {
 import { listOf, recordOf, textOf } from '../json.ts';
 import type { Failure } from '../outcome.ts';
 import type { TokenEndpoints } from './clouds.ts';
-import { waitOf } from './outcomes.ts';
 
 /** How the provider proves who it is: one member, as in the VMProvider, with the secret itself. */
 export type AzureAuth =

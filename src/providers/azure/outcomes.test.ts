@@ -1,19 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { transportFailure } from '../exchange.ts';
-import type { HttpFailure, HttpResponse } from '../http.ts';
+import type { HttpResponse } from '../http.ts';
 import {
   errorBodyOf,
   failureOf,
-  malformedAnswer,
   operationFailure,
   outcomeTable,
   quotaOf,
   type RequestContext,
   rowFor,
   throttleOf,
-  waitOf,
 } from './outcomes.ts';
 
 const now = Date.UTC(2026, 10, 22, 10, 0, 0);
@@ -62,27 +59,6 @@ describe('what Azure answers', () => {
   });
 });
 
-describe('a request without an answer', () => {
-  const error = { code: 'ECONNRESET', message: 'reset' };
-  test.each<[string, HttpFailure, boolean, string]>([
-    ['a write that was not sent had no effect', { sent: false, error }, true, 'Unavailable'],
-    ['a write that may have left is Unknown', { sent: true, error }, true, 'Unknown'],
-    ['a read is Unavailable, sent or not', { sent: true, error }, false, 'Unavailable'],
-    ['held back here', { sent: false, cause: 'TooLate', error }, true, 'NotSent'],
-    ['given up after it was sent', { sent: true, cause: 'Aborted', error }, true, 'Unknown'],
-    ['given up before it was sent', { sent: false, cause: 'Aborted', error }, true, 'Unavailable'],
-  ])('%s', (_name, failure, write, kind) => {
-    expect(transportFailure(failure, write)).toEqual({ kind, error });
-  });
-});
-
-test('a 2xx that cannot be read is Unknown for a write and Unavailable for a read', () => {
-  const response = { status: 201, headers: { 'x-ms-request-id': 'r-1' }, body: '' };
-  const error = { code: 'MalformedAnswer', message: 'no id', status: 201, requestID: 'r-1' };
-  expect(malformedAnswer('no id', response, true)).toEqual({ kind: 'Unknown', error });
-  expect(malformedAnswer('no id', response, false)).toEqual({ kind: 'Unavailable', error });
-});
-
 describe('quota headers', () => {
   const name = 'x-ms-ratelimit-remaining-resource';
   test.each([
@@ -110,17 +86,6 @@ describe('quota headers', () => {
     const found = quotaOf({ status: 200, headers: { [name]: header }, body: '' });
     expect(found.map(({ policy, left }) => [policy, left])).toEqual(expected);
   });
-});
-
-test.each([
-  ['17', 17_000],
-  ['Sun, 22 Nov 2026 10:00:20 GMT', 20_000],
-  ['Sun, 22 Nov 2026 09:00:00 GMT', 0],
-  ['99999', 3_600_000],
-  ['soon', undefined],
-  ['-1', undefined],
-])('Retry-After %s', (header, expected) => {
-  expect(waitOf({ status: 200, headers: { 'retry-after': header }, body: '' }, now)).toBe(expected);
 });
 
 test('a policy that is no name is not taken', () => {

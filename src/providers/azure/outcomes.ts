@@ -1,14 +1,23 @@
 import { retryAfterMs } from '../../runtime/kube/retry-after.ts';
-import { withoutForm } from '../exchange.ts';
+import { defaultThrottleMs, waitOf, withoutForm } from '../exchange.ts';
+import {
+  denied,
+  failed,
+  failedForNow,
+  invalid,
+  later,
+  never,
+  quota,
+  snapshotLimit,
+  type ToFailure,
+  unauthenticated,
+  unsupported,
+  withHint,
+} from '../failures.ts';
 import { type HttpResponse, headerOf, parseJSON, vendorText } from '../http.ts';
 import { listOf, recordOf, textOf } from '../json.ts';
 import type { Failure, VendorError } from '../outcome.ts';
 import { parseID } from './ids.ts';
-
-/** No wait that Azure asks for is taken to be longer; the documented one for Compute is 20 minutes. */
-const longestRetryAfterMs = 3_600_000;
-/** For a 429 that does not say: Compute refills its buckets each minute (Azure sheet, section 12). */
-const defaultThrottleMs = 60_000;
 
 /** What a request was about. */
 export interface RequestContext {
@@ -30,8 +39,6 @@ export interface ErrorBody {
   details: { code?: string; target?: string; message?: string }[];
 }
 
-type ToFailure = (error: VendorError) => Failure;
-
 /** One row of the table: what it fits, and what that means. */
 export interface OutcomeRow {
   code: RegExp;
@@ -39,22 +46,6 @@ export interface OutcomeRow {
   words?: RegExp;
   to: ToFailure;
 }
-
-const denied = (error: VendorError): Failure => ({ kind: 'Denied', cause: 'Permission', error });
-const unauthenticated = (error: VendorError): Failure => ({ kind: 'Denied', cause: 'Authentication', error });
-const later = (error: VendorError): Failure => ({ kind: 'Conflict', retry: 'Later', error });
-const never = (error: VendorError): Failure => ({ kind: 'Conflict', retry: 'Never', error });
-const invalid = (error: VendorError): Failure => ({ kind: 'Invalid', error });
-const unsupported = (error: VendorError): Failure => ({ kind: 'Unsupported', error });
-const snapshotLimit = (error: VendorError): Failure => ({ kind: 'LimitReached', limit: 'Snapshots', error });
-const quota = (error: VendorError): Failure => ({ kind: 'LimitReached', limit: 'Quota', error });
-const failed = (error: VendorError): Failure => ({ kind: 'Failed', transient: false, error });
-const failedForNow = (error: VendorError): Failure => ({ kind: 'Failed', transient: true, error });
-/** The same, with a message that goes on to say what to do. */
-const withHint =
-  (hint: string, to: ToFailure): ToFailure =>
-  (error) =>
-    to({ ...error, message: vendorText(`${error.message.replace(/[.\s]*$/, '')}. ${hint}`) });
 
 const limitWords = /\b(limit|maximum)\b.*\brestore ?points?\b|\brestore ?points?\b.*\b(limit|maximum)\b/i;
 const concurrentWords = /\b(another|concurrent|conflicting|ongoing|in progress|being created)\b/i;
@@ -177,17 +168,6 @@ export function failureOf(response: HttpResponse, context: RequestContext): Fail
   return byStatus(status)(error);
 }
 
-/** The outcome of a 2xx whose body is not what it must be: a write had its effect or not, a read said nothing. */
-export function malformedAnswer(message: string, response: HttpResponse, write: boolean): Failure {
-  const error: VendorError = {
-    code: 'MalformedAnswer',
-    message: vendorText(message),
-    status: response.status,
-    ...requestIDOf(response),
-  };
-  return { kind: write ? 'Unknown' : 'Unavailable', error };
-}
-
 /** Why an accepted operation failed, by the `error` of its status. */
 export function operationFailure(json: unknown, status: string): Failure {
   const body = errorBodyOf(json);
@@ -220,12 +200,6 @@ export function quotaOf(response: HttpResponse): { policy: string; left: number 
     const [, policy, left] = /^\s*Microsoft\.Compute\/(\w{1,128})\s*;\s*(\d{1,9})\s*$/i.exec(value) ?? [];
     return policy === undefined ? [] : [{ policy, left: Number(left) }];
   });
-}
-
-/** How long Azure asks to wait, in milliseconds, an hour at most; undefined when it does not say. */
-export function waitOf(response: HttpResponse, now: number): number | undefined {
-  const ms = retryAfterMs(headerOf(response, 'retry-after'), now);
-  return ms === undefined ? undefined : Math.min(ms, longestRetryAfterMs);
 }
 
 function lookUp(body: ErrorBody, error: VendorError, status: number | undefined): Failure | undefined {
@@ -339,7 +313,8 @@ function throttleError(
   };
 }
 
-function requestIDOf(response: HttpResponse): { requestID?: string } {
+/** The id by which Azure's own logs know the request. */
+export function requestIDOf(response: HttpResponse): { requestID?: string } {
   const requestID = headerOf(response, 'x-ms-request-id');
   return requestID === undefined || !/^[\w.:-]{1,128}$/.test(requestID) ? {} : { requestID };
 }

@@ -1,10 +1,8 @@
-import type { Logger } from '../../runtime/log.ts';
-import type { Budget, BudgetLimits } from '../budget.ts';
-import type { RequestReport } from '../exchange.ts';
-import type { HttpResponse, TLSOptions } from '../http.ts';
+import type { ConnectionOptions } from '../exchange.ts';
+import type { HttpResponse } from '../http.ts';
 import { sameID, sameName } from '../ids.ts';
 import { MalformedAnswer } from '../json.ts';
-import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
+import { type Call, done, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
 import type {
   Capabilities,
   CreateAccepted,
@@ -57,21 +55,12 @@ export interface AzureEndpoint {
 }
 
 /** All that an Azure provider is made of. */
-export interface AzureProviderOptions extends AzureEndpoint {
+export interface AzureProviderOptions extends AzureEndpoint, ConnectionOptions {
   auth: AzureAuth;
   apiVersions?: Partial<APIVersions>;
   defaultResourceGroup?: string;
-  tls?: TLSOptions;
-  limits: BudgetLimits & { requestTimeoutMs: number };
   /** How long the effect of a write whose answer was lost may take to show; 30 s when left out. */
   settleMs?: number;
-  /** The endpoint's, from `Budgets.lease(endpointIDOf(options), limits)`. */
-  budget: Budget;
-  /** The clock of `sendBefore`, in milliseconds. */
-  monotonic(): number;
-  log: Logger;
-  /** Told of each call to the vendor, for metrics. */
-  onRequest?(request: RequestReport): void;
 }
 
 /** The vendor's limit is 500 points for a VM and 10,000 collections for a region (Azure sheet, section 12). */
@@ -144,10 +133,10 @@ class SubscriptionProvider implements AzureProvider {
   readonly #manager: ResourceManager;
 
   constructor(options: AzureProviderOptions) {
-    const { limits, defaultResourceGroup } = options;
+    const { defaultResourceGroup } = options;
     this.#versions = { ...defaultAPIVersions, ...options.apiVersions };
     this.endpointID = endpointIDOf(options);
-    this.requestTimeoutMs = limits.requestTimeoutMs;
+    this.requestTimeoutMs = options.limits.requestTimeoutMs;
     this.settleMs = options.settleMs ?? defaultSettleMs;
     this.subscriptionID = options.subscriptionID;
     if (defaultResourceGroup !== undefined) this.defaultResourceGroup = defaultResourceGroup;
@@ -155,8 +144,6 @@ class SubscriptionProvider implements AzureProvider {
       ...options,
       endpoints: endpointsOf(options.cloud, options.endpoints),
       customAuthority: options.cloud === 'Custom',
-      maxConnections: limits.maxConcurrent,
-      requestTimeoutMs: limits.requestTimeoutMs,
     });
   }
 
@@ -436,10 +423,6 @@ class SubscriptionProvider implements AzureProvider {
 /** What the policies of the vendor count for: a collection, or else the resource itself. */
 function lane(id: string): string {
   return collectionOfPoint(id) ?? id;
-}
-
-function done<T>(value: T): { kind: 'Done'; value: T } {
-  return { kind: 'Done', value };
 }
 
 function invalid(code: string, message: string): Failure {

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from '../../runtime/log.ts';
-import type { Ask, Budget, Ending } from '../budget.ts';
-import { heldBack, isOutage, type RequestReport, transportFailure } from '../exchange.ts';
+import type { Ask } from '../budget.ts';
 import {
-  type HttpRequest,
-  type HttpResponse,
-  headerOf,
-  parseJSON,
-  splitURL,
-  type TLSOptions,
-  Transport,
-} from '../http.ts';
+  type AnyExchange,
+  type Attempt,
+  attemptWithin,
+  type ConnectionOptions,
+  readAnswer,
+  reported,
+  requestOf,
+  transportFailure,
+  waitOf,
+} from '../exchange.ts';
+import { type HttpRequest, type HttpResponse, headerOf, parseJSON, splitURL, Transport } from '../http.ts';
 import { MalformedAnswer } from '../json.ts';
-import type { Call, Failure, Outcome, WriteCall } from '../outcome.ts';
+import { type Call, done, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
 import {
   type CloudEndpoints,
   metadataPath,
@@ -21,46 +22,26 @@ import {
   type TokenEndpoints,
 } from './clouds.ts';
 import { type AzureAuth, TokenSource } from './credentials.ts';
-import { failureOf, malformedAnswer, quotaOf, throttleOf, waitOf } from './outcomes.ts';
+import { failureOf, quotaOf, requestIDOf, throttleOf } from './outcomes.ts';
 
 /** What a connection to a Resource Manager is made of. */
-export interface ResourceManagerOptions {
+export interface ResourceManagerOptions extends ConnectionOptions {
   endpoints: CloudEndpoints;
   auth: AzureAuth;
   tenantID: string;
   /** Whether the authority is none of Microsoft's. */
   customAuthority: boolean;
-  tls?: TLSOptions;
-  maxConnections: number;
-  requestTimeoutMs: number;
-  budget: Budget;
-  monotonic(): number;
-  log: Logger;
-  onRequest?(request: RequestReport): void;
 }
 
 /** One exchange with the Resource Manager. */
-export interface Exchange<T> {
-  operation: string;
-  method: HttpRequest['method'];
+export interface Exchange<T> extends AnyExchange {
   /** Path and query, byte for byte. */
   path: string;
   body?: object;
-  /** What the request is about, for the vendor's policies. */
-  resource: string;
   /** The id of the resource itself, where it is one: decides what a 404 proves. */
   resourceID?: string;
   /** Reads a 2xx. May throw a MalformedAnswer. */
   read(response: HttpResponse): Outcome<T>;
-}
-
-/** What one attempt came to. */
-interface Attempt<T> {
-  outcome: Outcome<T>;
-  /** HTTP status, where there was an answer. */
-  status?: number;
-  /** The token, when it was refused. */
-  refusedToken?: string;
 }
 
 /** Azure promises to take URLs of 4 kB; what is longer than this is none of its own (Azure sheet, section 5). */
@@ -77,10 +58,14 @@ export class ResourceManager {
 
   /** Sends nothing yet. Throws a TypeError when the address cannot be one. */
   constructor(options: ResourceManagerOptions) {
-    const { auth, tenantID, customAuthority, tls, maxConnections, monotonic } = options;
+    const { auth, tenantID, customAuthority, tls, limits, monotonic } = options;
     this.#options = options;
     this.origin = resourceManagerOrigin(options.endpoints);
-    const transport = { ...(tls === undefined ? {} : { tls }), maxConnections, monotonic };
+    const transport = {
+      ...(tls === undefined ? {} : { tls }),
+      maxConnections: limits.maxConcurrent,
+      monotonic,
+    };
     this.#transport = new Transport(transport);
     // The metadata service of a node is link-local: no proxy reaches it.
     this.#identityTransport =
@@ -91,85 +76,62 @@ export class ResourceManager {
       customAuthority,
       endpoints: () => this.#tokenEndpoints(),
       send: (request) => this.#identityTransport.send(request),
-      timeoutMs: options.requestTimeoutMs,
+      timeoutMs: limits.requestTimeoutMs,
       monotonic,
       now: Date.now,
     });
   }
 
   /** One exchange, and a second one when the token was refused. */
-  async send<T>(call: Call | WriteCall, exchange: Exchange<T>): Promise<Outcome<T>> {
-    const startedAt = this.#options.monotonic();
-    let attempt = await this.#attempt(call, exchange);
-    // A refused token proves that nothing was done: one more try is no repetition, also of a write.
-    if (attempt.refusedToken !== undefined && this.#tokens.drop(attempt.refusedToken)) {
-      attempt = await this.#attempt(call, exchange);
-    }
-    const { outcome, status } = attempt;
-    this.#options.onRequest?.({
-      operation: exchange.operation,
-      code: String(status ?? ('error' in outcome ? outcome.error.code : '')),
-      outcome: outcome.kind,
-      seconds: (this.#options.monotonic() - startedAt) / 1000,
+  send<T>(call: Call | WriteCall, exchange: Exchange<T>): Promise<Outcome<T>> {
+    return reported(this.#options, exchange.operation, async () => {
+      const first = await this.#attempt(call, exchange);
+      // A refused token proves that nothing was done: one more try is no repetition, also of a write.
+      const again = first.refusedToken !== undefined && this.#tokens.drop(first.refusedToken);
+      return again ? this.#attempt(call, exchange) : first;
     });
-    return outcome;
   }
 
-  /** Token, budget, request, and what it came to. */
-  async #attempt<T>(call: Call | WriteCall, exchange: Exchange<T>): Promise<Attempt<T>> {
-    const write = exchange.method !== 'GET';
-    const token = await this.#tokens.get(call.signal);
-    if (!token.ok) return { outcome: token.failure };
-    const ask: Ask = {
-      priority: call.priority,
-      operation: exchange.operation,
-      resource: exchange.resource.toLowerCase(),
-      signal: call.signal,
-    };
-    const admission = await this.#options.budget.acquire(ask);
-    if (!admission.admitted) return { outcome: heldBack(admission) };
-    let ending: Ending = 'Unsent';
-    try {
-      const result = await this.#transport.send(this.#request(call, exchange, token.token));
-      if (!result.ok) {
-        if (result.failure.cause === undefined) ending = 'Outage';
-        return { outcome: transportFailure(result.failure, write) };
-      }
-      const { response } = result;
-      const { status } = response;
-      ending = isOutage(status) ? 'Outage' : 'Answered';
-      this.#log(exchange, response);
-      this.#obey(ask, response);
-      const outcome = interpret(exchange, response, write);
-      return status === 401 ? { outcome, status, refusedToken: token.token } : { outcome, status };
-    } finally {
-      admission.done(ending);
-    }
+  /** Token, budget, request, and what it came to; with the token, when it was refused. */
+  async #attempt<T>(
+    call: Call | WriteCall,
+    exchange: Exchange<T>,
+  ): Promise<Attempt<T> & { refusedToken?: string }> {
+    const fetched = await this.#tokens.get(call.signal);
+    if (!fetched.ok) return { outcome: fetched.failure };
+    const { token } = fetched;
+    const attempt = await attemptWithin(
+      this.#options.budget,
+      call,
+      exchange,
+      () => this.#transport.send(this.#request(call, exchange, token)),
+      (response, ask) => {
+        this.#log(exchange, response);
+        this.#obey(ask, response);
+        return interpret(exchange, response);
+      },
+    );
+    return attempt.status === 401 ? { ...attempt, refusedToken: token } : attempt;
   }
 
   #request<T>(call: Call | WriteCall, exchange: Exchange<T>, token: string): HttpRequest {
     const body = exchange.body === undefined ? undefined : JSON.stringify(exchange.body);
-    const sendBefore = 'sendBefore' in call ? call.sendBefore : undefined;
-    return {
-      method: exchange.method,
-      url: `${this.origin}${exchange.path}`,
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/json',
-        // Messages are translated otherwise.
-        'accept-language': 'en-US',
-        'user-agent': 'keyframe',
-        'x-ms-client-request-id': randomUUID(),
-        ...(call.correlationID === undefined ? {} : { 'x-ms-correlation-request-id': call.correlationID }),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body }),
-      timeoutMs: this.#options.requestTimeoutMs,
-      signal: call.signal,
-      operation: exchange.operation,
-      correlationID: call.correlationID,
-      ...(sendBefore === undefined ? {} : { sendBefore }),
+    const headers = {
+      authorization: `Bearer ${token}`,
+      accept: 'application/json',
+      // Messages are translated otherwise.
+      'accept-language': 'en-US',
+      'user-agent': 'keyframe',
+      'x-ms-client-request-id': randomUUID(),
+      ...(call.correlationID === undefined ? {} : { 'x-ms-correlation-request-id': call.correlationID }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     };
+    const { requestTimeoutMs } = this.#options.limits;
+    return requestOf(call, exchange, requestTimeoutMs, {
+      url: `${this.origin}${exchange.path}`,
+      headers,
+      body,
+    });
   }
 
   /** Tells the budget what the vendor said about its own limits. */
@@ -234,7 +196,7 @@ export class ResourceManager {
       url: `${this.origin}${metadataPath}`,
       operation: 'getMetadata',
       headers: { accept: 'application/json', 'user-agent': 'keyframe' },
-      timeoutMs: this.#options.requestTimeoutMs,
+      timeoutMs: this.#options.limits.requestTimeoutMs,
     });
     if (!result.ok) return transportFailure(result.failure, false);
     const { response } = result;
@@ -243,13 +205,11 @@ export class ResourceManager {
       const { error } = failureOf(response, { write: false, now: Date.now() });
       return { kind: 'Unavailable', error };
     }
-    try {
-      const told = parseMetadata(jsonOf(response));
-      return { authority: authority ?? told.authority, audience: audience ?? told.audience };
-    } catch (error) {
-      if (!(error instanceof MalformedAnswer)) throw error;
-      return malformedAnswer(error.message, response, false);
-    }
+    const told = readAnswer(response, false, requestIDOf(response), () =>
+      done(parseMetadata(jsonOf(response))),
+    );
+    if (!succeeded(told)) return told;
+    return { authority: authority ?? told.value.authority, audience: audience ?? told.value.audience };
   }
 
   /** Ends all connections; what is under way fails. */
@@ -258,18 +218,14 @@ export class ResourceManager {
   }
 }
 
-function interpret<T>(exchange: Exchange<T>, response: HttpResponse, write: boolean): Outcome<T> {
+function interpret<T>(exchange: Exchange<T>, response: HttpResponse): Outcome<T> {
+  const write = exchange.method !== 'GET';
   if (response.status < 200 || response.status >= 300) {
     const { resourceID } = exchange;
     const context = { write, creates: exchange.method === 'PUT', now: Date.now() };
     return failureOf(response, resourceID === undefined ? context : { ...context, resourceID });
   }
-  try {
-    return exchange.read(response);
-  } catch (error) {
-    if (!(error instanceof MalformedAnswer)) throw error;
-    return malformedAnswer(error.message, response, write);
-  }
+  return readAnswer(response, write, requestIDOf(response), () => exchange.read(response));
 }
 
 /** The JSON of an answer; undefined when the body is empty. Throws a MalformedAnswer when it is none. */

@@ -1,39 +1,35 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from '../../runtime/log.ts';
-import type { Ask, Budget, Ending } from '../budget.ts';
-import { heldBack, isOutage, type RequestReport, transportFailure } from '../exchange.ts';
-import { type HttpRequest, type HttpResponse, headerOf, type TLSOptions, Transport } from '../http.ts';
-import { MalformedAnswer } from '../json.ts';
+import {
+  type AnyExchange,
+  type Attempt,
+  attemptWithin,
+  type ConnectionOptions,
+  readAnswer,
+  reported,
+  requestOf,
+} from '../exchange.ts';
+import { type HttpRequest, type HttpResponse, headerOf, Transport } from '../http.ts';
 import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
 import { engineAddress } from './address.ts';
 import { type Body, contentTypes, type MediaType, writeBody } from './body.ts';
 import type { Dialect } from './capabilities.ts';
 import { type APIVersion, chooseAPIVersion, type WantedAPIVersion } from './engine-version.ts';
 import { type EngineProduct, productIn } from './model.ts';
-import { failureOf, malformedAnswer, type RequestContext } from './outcomes.ts';
+import { failureOf, type RequestContext, requestIDOf } from './outcomes.ts';
 import { type Login, type OvirtAuth, Session } from './session.ts';
 
 /** What a connection to an engine is made of. */
-export interface EngineOptions {
+export interface EngineOptions extends ConnectionOptions {
   /** `https://host/ovirt-engine`. */
   url: string;
   apiVersion: WantedAPIVersion;
   auth: OvirtAuth;
-  tls?: TLSOptions;
-  maxConnections: number;
-  requestTimeoutMs: number;
-  budget: Budget;
-  /** The clock of `sendBefore`, in milliseconds. */
-  monotonic(): number;
-  log: Logger;
-  onRequest?(request: RequestReport): void;
   /** The form of bodies and answers; left out: XML with v3, JSON with v4 (oVirt sheet, section 2). */
   mediaType?: MediaType;
 }
 
 /** One exchange with the API. */
-export interface Exchange<T> {
-  operation: string;
+export interface Exchange<T> extends AnyExchange {
   method: 'GET' | 'POST' | 'DELETE';
   /** Below the base, such as `/vms/{id}`, with its query. Links of the engine are never followed. */
   path: string;
@@ -42,19 +38,8 @@ export interface Exchange<T> {
   headers?: Record<string, string>;
   about: RequestContext['about'];
   creates?: boolean;
-  /** What the request is about, for the budget and for logs. */
-  resource: string;
   /** Reads a 2xx. May throw a MalformedAnswer. */
   read(response: HttpResponse): Outcome<T>;
-}
-
-/** What one attempt came to. */
-interface Attempt<T> {
-  outcome: Outcome<T>;
-  /** HTTP status, where there was an answer. */
-  status?: number;
-  /** The login, when it was refused. */
-  refused?: Login;
 }
 
 /** The engine as it told itself, and the shape that is spoken with it. */
@@ -73,17 +58,21 @@ export class Engine {
 
   /** Sends nothing yet. Throws a TypeError when address, user or CA bundle cannot be right. */
   constructor(options: EngineOptions) {
-    const { auth, tls, maxConnections, monotonic } = options;
+    const { auth, tls, limits, monotonic } = options;
     const { origin, path } = engineAddress(options.url);
     this.#options = options;
     this.#url = `${origin}${path}`;
-    this.#transport = new Transport({ ...(tls === undefined ? {} : { tls }), maxConnections, monotonic });
+    this.#transport = new Transport({
+      ...(tls === undefined ? {} : { tls }),
+      maxConnections: limits.maxConcurrent,
+      monotonic,
+    });
     this.#session = new Session({
       auth,
       url: this.#url,
       versionHeader: `${this.#firstVersion()}`,
       send: (request) => this.#transport.send(request),
-      timeoutMs: options.requestTimeoutMs,
+      timeoutMs: limits.requestTimeoutMs,
       monotonic,
     });
   }
@@ -140,67 +129,47 @@ export class Engine {
     await this.#transport.close();
   }
 
-  async #exchange<T>(
+  #exchange<T>(
     call: Call | WriteCall,
     exchange: Exchange<T>,
     api: APIVersion,
     type: MediaType,
     base = `${this.#url}/api`,
   ): Promise<Outcome<T>> {
-    const startedAt = this.#options.monotonic();
     const request = (login: Login) => this.#request(call, exchange, login, api, type, base);
-    let attempt = await this.#attempt(call, exchange, request);
-    // A refused login proves that nothing was done: one more try is no repetition, also of a write.
-    if (attempt.refused !== undefined && 'error' in attempt.outcome) {
-      const again = this.#session.refused(attempt.refused, attempt.outcome);
-      if (again) attempt = await this.#attempt(call, exchange, request);
-    }
-    const { outcome, status } = attempt;
-    this.#options.onRequest?.({
-      operation: exchange.operation,
-      code: String(status ?? ('error' in outcome ? outcome.error.code : '')),
-      outcome: outcome.kind,
-      seconds: (this.#options.monotonic() - startedAt) / 1000,
+    return reported(this.#options, exchange.operation, async () => {
+      const { refused, ...first } = await this.#attempt(call, exchange, request);
+      // A refused login proves that nothing was done: one more try is no repetition, also of a write.
+      const again =
+        refused !== undefined && 'error' in first.outcome && this.#session.refused(refused, first.outcome);
+      return again ? this.#attempt(call, exchange, request) : first;
     });
-    return outcome;
   }
 
-  /** Login, budget, request, and what it came to. */
+  /** Login, budget, request, and what it came to; with the login, when it was refused. */
   async #attempt<T>(
     call: Call | WriteCall,
     exchange: Exchange<T>,
     request: (login: Login) => HttpRequest,
-  ): Promise<Attempt<T>> {
-    const write = exchange.method !== 'GET';
+  ): Promise<Attempt<T> & { refused?: Login }> {
     const session = await this.#session.get(call.signal);
     if (!session.ok) return { outcome: session.failure };
-    const ask: Ask = {
-      priority: call.priority,
-      operation: exchange.operation,
-      resource: exchange.resource.toLowerCase(),
-      signal: call.signal,
-    };
-    const admission = await this.#options.budget.acquire(ask);
-    if (!admission.admitted) return { outcome: heldBack(admission) };
-    let ending: Ending = 'Unsent';
-    try {
-      const result = await this.#transport.send(request(session.login));
-      if (!result.ok) {
-        if (result.failure.cause === undefined) ending = 'Outage';
-        return { outcome: transportFailure(result.failure, write) };
-      }
-      const { response } = result;
-      const { status } = response;
-      ending = isOutage(status) ? 'Outage' : 'Answered';
-      this.#log(exchange, response);
-      const outcome = interpret(exchange, response, write);
-      if (status === 401) return { outcome, status, refused: session.login };
-      this.#session.accepted(session.login);
-      if (outcome.kind === 'Throttled') this.#options.budget.park(ask, undefined, outcome.afterMs);
-      return { outcome, status };
-    } finally {
-      admission.done(ending);
-    }
+    const { login } = session;
+    const { budget } = this.#options;
+    const attempt = await attemptWithin(
+      budget,
+      call,
+      exchange,
+      () => this.#transport.send(request(login)),
+      (response, ask) => {
+        this.#log(exchange, response);
+        const outcome = interpret(exchange, response);
+        if (response.status !== 401) this.#session.accepted(login);
+        if (outcome.kind === 'Throttled') budget.park(ask, undefined, outcome.afterMs);
+        return outcome;
+      },
+    );
+    return attempt.status === 401 ? { ...attempt, refused: login } : attempt;
   }
 
   #request<T>(
@@ -212,29 +181,23 @@ export class Engine {
     base: string,
   ): HttpRequest {
     const { method, path, body } = exchange;
-    const sendBefore = 'sendBefore' in call ? call.sendBefore : undefined;
-    return {
-      method,
-      url: `${base}${path}`,
-      headers: {
-        ...login.headers,
-        accept: contentTypes[type],
-        // Fault texts are translated otherwise.
-        'accept-language': 'en-US',
-        'user-agent': 'keyframe',
-        version: String(api),
-        // Ties the request to its job and its events; never the same for two writes (oVirt sheet, section 4).
-        ...(method === 'GET' ? {} : { 'correlation-id': call.correlationID ?? randomUUID() }),
-        ...(body === undefined ? {} : { 'content-type': contentTypes[type] }),
-        ...exchange.headers,
-      },
-      ...(body === undefined ? {} : { body: writeBody(body.root, body.content, type) }),
-      timeoutMs: this.#options.requestTimeoutMs,
-      signal: call.signal,
-      operation: exchange.operation,
-      correlationID: call.correlationID,
-      ...(sendBefore === undefined ? {} : { sendBefore }),
+    const headers = {
+      ...login.headers,
+      accept: contentTypes[type],
+      // Fault texts are translated otherwise.
+      'accept-language': 'en-US',
+      'user-agent': 'keyframe',
+      version: String(api),
+      // Ties the request to its job and its events; never the same for two writes (oVirt sheet, section 4).
+      ...(method === 'GET' ? {} : { 'correlation-id': call.correlationID ?? randomUUID() }),
+      ...(body === undefined ? {} : { 'content-type': contentTypes[type] }),
+      ...exchange.headers,
     };
+    return requestOf(call, exchange, this.#options.limits.requestTimeoutMs, {
+      url: `${base}${path}`,
+      headers,
+      body: body === undefined ? undefined : writeBody(body.root, body.content, type),
+    });
   }
 
   #root(api: APIVersion, call: Call, base?: string): Promise<Outcome<EngineProduct>> {
@@ -276,17 +239,13 @@ export class Engine {
   }
 }
 
-function interpret<T>(exchange: Exchange<T>, response: HttpResponse, write: boolean): Outcome<T> {
+function interpret<T>(exchange: Exchange<T>, response: HttpResponse): Outcome<T> {
+  const write = exchange.method !== 'GET';
   if (response.status < 200 || response.status >= 300) {
     const { about, creates } = exchange;
     return failureOf(response, { write, about, creates: creates === true, now: Date.now() });
   }
-  try {
-    return exchange.read(response);
-  } catch (error) {
-    if (!(error instanceof MalformedAnswer)) throw error;
-    return malformedAnswer(error.message, response, write);
-  }
+  return readAnswer(response, write, requestIDOf(response), () => exchange.read(response));
 }
 
 function unsupported(message: string): Failure {

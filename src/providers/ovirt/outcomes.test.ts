@@ -3,14 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { HttpResponse } from '../http.ts';
 import { faultIn } from './model.ts';
-import {
-  actionFailure,
-  failureOf,
-  malformedAnswer,
-  outcomeTable,
-  type RequestContext,
-  rowFor,
-} from './outcomes.ts';
+import { actionFailure, failureOf, outcomeTable, type RequestContext, rowFor } from './outcomes.ts';
 
 const now = Date.UTC(2026, 10, 22, 10, 0, 0);
 
@@ -58,13 +51,6 @@ test('the correlation id that the engine echoes is told, and nothing else from t
     '6f1d2c3b-0000-4000-8000-0123456789ab',
   );
   expect(answer('<script>').error.requestID).toBeUndefined();
-});
-
-test('a 2xx that cannot be read is Unknown for a write and Unavailable for a read', () => {
-  const response = { status: 202, headers: {}, body: '' };
-  const error = { code: 'MalformedAnswer', message: 'no id', status: 202 };
-  expect(malformedAnswer('no id', response, true)).toEqual({ kind: 'Unknown', error });
-  expect(malformedAnswer('no id', response, false)).toEqual({ kind: 'Unavailable', error });
 });
 
 test('an action that failed although its status is 200', () => {

@@ -1,13 +1,19 @@
-import { retryAfterMs } from '../../runtime/kube/retry-after.ts';
-import { withoutForm } from '../exchange.ts';
+import { defaultThrottleMs, waitOf, withoutForm } from '../exchange.ts';
+import {
+  absent,
+  denied,
+  invalid,
+  later,
+  never,
+  quota,
+  type ToFailure,
+  unauthenticated,
+  unsupported,
+  withHint,
+} from '../failures.ts';
 import { type HttpResponse, headerOf, vendorText } from '../http.ts';
 import type { Failure, VendorError } from '../outcome.ts';
 import { type EngineFault, faultIn } from './model.ts';
-
-/** No wait that something in front of an engine asks for is taken to be longer. */
-const longestRetryAfterMs = 3_600_000;
-/** For a 429 that does not say; engines themselves do not throttle. */
-const defaultThrottleMs = 60_000;
 
 /** What a request was about. */
 export interface RequestContext {
@@ -20,8 +26,6 @@ export interface RequestContext {
   now: number;
 }
 
-type ToFailure = (error: VendorError) => Failure;
-
 /** One row of the table: what it fits, and what that means. */
 export interface OutcomeRow {
   status: number;
@@ -29,22 +33,6 @@ export interface OutcomeRow {
   words?: RegExp;
   to: ToFailure;
 }
-
-const denied = (error: VendorError): Failure => ({ kind: 'Denied', cause: 'Permission', error });
-const unauthenticated = (error: VendorError): Failure => ({ kind: 'Denied', cause: 'Authentication', error });
-const later = (error: VendorError): Failure => ({ kind: 'Conflict', retry: 'Later', error });
-const never = (error: VendorError): Failure => ({ kind: 'Conflict', retry: 'Never', error });
-const invalid = (error: VendorError): Failure => ({ kind: 'Invalid', error });
-const unsupported = (error: VendorError): Failure => ({ kind: 'Unsupported', error });
-const quota = (error: VendorError): Failure => ({ kind: 'LimitReached', limit: 'Quota', error });
-const absent =
-  (what: 'Parent' | 'Unproven'): ToFailure =>
-  (error) => ({ kind: 'NotFound', what, error });
-/** The same, with a message that goes on to say what to do. */
-const withHint =
-  (hint: string, to: ToFailure): ToFailure =>
-  (error) =>
-    to({ ...error, message: vendorText(`${error.message.replace(/[.\s]*$/, '')}. ${hint}`) });
 
 /**
  * What the statuses of an engine mean (oVirt sheet, section 10). The first row that fits holds. Message keys do not
@@ -166,23 +154,12 @@ export function actionFailure(fault: EngineFault | undefined, response: HttpResp
   return { kind: 'Failed', transient: true, error: { ...error, message } };
 }
 
-/** The outcome of a 2xx whose body is not what it must be: a write had its effect or not, a read said nothing. */
-export function malformedAnswer(message: string, response: HttpResponse, write: boolean): Failure {
-  const error: VendorError = {
-    code: 'MalformedAnswer',
-    message: vendorText(message),
-    status: response.status,
-    ...correlationOf(response),
-  };
-  return { kind: write ? 'Unknown' : 'Unavailable', error };
-}
-
 function errorOf(response: HttpResponse, fault: EngineFault | undefined): VendorError {
   return {
     code: `HTTP${response.status}`,
     message: wordsOf(fault) ?? withoutForm(response, 'an oVirt engine'),
     status: response.status,
-    ...correlationOf(response),
+    ...requestIDOf(response),
   };
 }
 
@@ -193,14 +170,8 @@ function wordsOf(fault: EngineFault | undefined): string | undefined {
   return vendorText(reason === undefined || reason === 'Operation Failed' ? detail : `${reason}: ${detail}`);
 }
 
-/** How long the answer asks to wait, in milliseconds, an hour at most; undefined when it does not say. */
-function waitOf(response: HttpResponse, now: number): number | undefined {
-  const ms = retryAfterMs(headerOf(response, 'retry-after'), now);
-  return ms === undefined ? undefined : Math.min(ms, longestRetryAfterMs);
-}
-
 /** Engines from 4.1 on echo the correlation id, by which their log is searched (oVirt sheet, section 4). */
-function correlationOf(response: HttpResponse): { requestID?: string } {
+export function requestIDOf(response: HttpResponse): { requestID?: string } {
   const id = headerOf(response, 'correlation-id');
   return id === undefined || !/^[\w-]{1,64}$/.test(id) ? {} : { requestID: id };
 }

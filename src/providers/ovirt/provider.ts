@@ -1,11 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from '../../runtime/log.ts';
-import type { Budget, BudgetLimits } from '../budget.ts';
-import type { RequestReport } from '../exchange.ts';
-import { type TLSOptions, vendorText } from '../http.ts';
+import type { ConnectionOptions } from '../exchange.ts';
+import { vendorText } from '../http.ts';
 import { MalformedAnswer } from '../json.ts';
 import { markedNameIn, markText } from '../marked-text.ts';
-import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
+import {
+  type Call,
+  done,
+  type Failure,
+  mapOutcome,
+  type Outcome,
+  succeeded,
+  type WriteCall,
+} from '../outcome.ts';
 import type {
   Capabilities,
   Changes,
@@ -47,22 +53,13 @@ export { endpointIDOf } from './address.ts';
 export type { OvirtAuth } from './session.ts';
 
 /** All that an oVirt provider is made of. */
-export interface OvirtProviderOptions {
+export interface OvirtProviderOptions extends ConnectionOptions {
   /** `https://host/ovirt-engine`. */
   url: string;
   apiVersion: WantedAPIVersion;
   auth: OvirtAuth;
-  tls?: TLSOptions;
-  limits: BudgetLimits & { requestTimeoutMs: number };
   /** How long the effect of a write whose answer was lost may take to show; 2 min when left out. */
   settleMs?: number;
-  /** The endpoint's, from `Budgets.lease(endpointIDOf(options), limits)`. */
-  budget: Budget;
-  /** The clock of `sendBefore`, in milliseconds. */
-  monotonic(): number;
-  log: Logger;
-  /** Told of each call to the vendor, for metrics. */
-  onRequest?(request: RequestReport): void;
   /** The form of bodies and answers; left out: XML with v3, JSON with v4. */
   mediaType?: MediaType;
 }
@@ -92,15 +89,10 @@ class EngineProvider implements VMOperator {
   readonly #client: EngineClient;
 
   constructor(options: OvirtProviderOptions) {
-    const { limits, settleMs, ...rest } = options;
     this.endpointID = endpointIDOf(options);
-    this.requestTimeoutMs = limits.requestTimeoutMs;
-    this.settleMs = settleMs ?? defaultSettleMs;
-    this.#engine = new Engine({
-      ...rest,
-      maxConnections: limits.maxConcurrent,
-      requestTimeoutMs: limits.requestTimeoutMs,
-    });
+    this.requestTimeoutMs = options.limits.requestTimeoutMs;
+    this.settleMs = options.settleMs ?? defaultSettleMs;
+    this.#engine = new Engine(options);
     this.#client = new EngineClient(this.#engine);
   }
 
@@ -109,7 +101,7 @@ class EngineProvider implements VMOperator {
   }
 
   async probe(call: Call): Promise<Outcome<Product>> {
-    return map(await this.#engine.probe(call), ({ product, dialect }) => ({
+    return mapOutcome(await this.#engine.probe(call), ({ product, dialect }) => ({
       name: product.name,
       version: product.version.full,
       apiVersion: `V${dialect.api}`,
@@ -120,7 +112,9 @@ class EngineProvider implements VMOperator {
     const found =
       'id' in query ? await this.#client.getVM(query.id, call) : await this.#byName(query.name, call);
     if (!succeeded(found)) return found;
-    return map(await this.#client.listDisks(found.value.id, call), (disks) => vmView(found.value, disks));
+    return mapOutcome(await this.#client.listDisks(found.value.id, call), (disks) =>
+      vmView(found.value, disks),
+    );
   }
 
   async getSnapshot(ref: SnapshotRef, view: SnapshotView, call: Call): Promise<Outcome<Snapshot>> {
@@ -155,7 +149,7 @@ class EngineProvider implements VMOperator {
     if ('kind' in wanted) return wanted;
     const correlationID = call.correlationID ?? randomUUID();
     const made = await this.#client.createSnapshot(target.containerID, wanted, { ...call, correlationID });
-    return map(made, (entry) => ({
+    return mapOutcome(made, (entry) => ({
       // Whatever it says, it is but an acceptance, and holds less than the entry will.
       snapshot: {
         ...snapshotView(entry, target.containerID.toLowerCase(), undefined),
@@ -170,7 +164,7 @@ class EngineProvider implements VMOperator {
     const correlationID = call.correlationID ?? randomUUID();
     const removed = await this.#client.deleteSnapshot(ref.containerID, ref.id, { ...call, correlationID });
     const token = operationToken({ kind: 'delete', vmID: ref.containerID, correlationID });
-    return map(removed, () => ({ token }));
+    return mapOutcome(removed, () => ({ token }));
   }
 
   async listSnapshots(containerID: string, call: Call): Promise<Outcome<Snapshot[]>> {
@@ -187,7 +181,7 @@ class EngineProvider implements VMOperator {
     if (vm.kind !== 'NotFound') return vm;
     if (vm.what !== 'Object') return { kind: 'Unavailable', error: vm.error };
     const all = await this.#client.listVMs(call);
-    return map(all, (vms) => !vms.some(({ id }) => id === containerID.toLowerCase()));
+    return mapOutcome(all, (vms) => !vms.some(({ id }) => id === containerID.toLowerCase()));
   }
 
   attemptToken(target: SnapshotTarget, correlationID: string): string {
@@ -225,7 +219,7 @@ class EngineProvider implements VMOperator {
     if ('storageDomain' in scope) return this.#inventoryOfDomain(scope.storageDomain, limit, call);
     if ('collection' in scope) return unsupported(capabilitiesOf().inventory.collection);
     const listed = await this.#client.listSnapshots(scope.containerID, call);
-    return map(listed, (entries) => {
+    return mapOutcome(listed, (entries) => {
       // The active entry is the VM itself.
       const found = entries.filter(({ type }) => type !== 'active').toSorted(newestFirst);
       const items = found.slice(0, limit).map(
@@ -246,7 +240,7 @@ class EngineProvider implements VMOperator {
   async changes(cursor: string | undefined, call: Call): Promise<Outcome<Changes>> {
     const last = cursor === undefined || !/^\d{1,15}$/.test(cursor) ? undefined : Number(cursor);
     if (last === undefined) {
-      return map(await this.#client.newestEvent(call), (event) => ({
+      return mapOutcome(await this.#client.newestEvent(call), (event) => ({
         cursor: String(event?.id ?? 0),
         vmIDs: [],
         ...(cursor === undefined ? {} : { everything: true }),
@@ -258,7 +252,7 @@ class EngineProvider implements VMOperator {
     const ids = found.value.map(({ id }) => id);
     if ((last > 0 && !ids.includes(last)) || ids.length >= maxNewEvents) {
       const newest = await this.#client.newestEvent(call);
-      return map(newest, (event) => ({ cursor: String(event?.id ?? 0), vmIDs: [], everything: true }));
+      return mapOutcome(newest, (event) => ({ cursor: String(event?.id ?? 0), vmIDs: [], everything: true }));
     }
     const fresh = found.value.filter(({ id }) => id > last);
     const vmIDs = [...new Set(fresh.flatMap(({ vmID }) => vmID ?? []))];
@@ -271,7 +265,7 @@ class EngineProvider implements VMOperator {
     const disks = await this.#client.listDisks(containerID, call);
     if (!succeeded(disks)) return disks;
     const entries = await this.#client.listSnapshots(containerID, call, vm.value);
-    return map(entries, (all) => {
+    return mapOutcome(entries, (all) => {
       const view = vmView(vm.value, disks.value);
       const previewed =
         all.find(({ status }) => status === 'in_preview') ?? all.find(({ type }) => type === 'preview');
@@ -347,7 +341,7 @@ class EngineProvider implements VMOperator {
       cluster: cluster.value,
     };
     const made = await this.#client.createVM(target.containerID, wanted, { ...call, correlationID });
-    return map(made, ({ id }) => ({ vmID: id, token: this.restoreToken(target, correlationID) }));
+    return mapOutcome(made, ({ id }) => ({ vmID: id, token: this.restoreToken(target, correlationID) }));
   }
 
   async findMarkedVMs(markPrefix: string, call: Call): Promise<Outcome<MarkedVM[]>> {
@@ -510,7 +504,7 @@ class EngineProvider implements VMOperator {
   ): Promise<Outcome<OperationAccepted>> {
     const correlationID = call.correlationID ?? randomUUID();
     const sent = await send({ ...call, correlationID });
-    return map(sent, () => ({ token: this.restoreToken(target, correlationID) }));
+    return mapOutcome(sent, () => ({ token: this.restoreToken(target, correlationID) }));
   }
 
   async #clusterOf(target: NewVMTarget, call: Call): Promise<Outcome<{ id: string } | { name: string }>> {
@@ -614,20 +608,12 @@ function readSafely<T>(read: () => T): Outcome<T> {
 }
 
 function accepted(outcome: Outcome<EngineAction>): Outcome<OperationAccepted> {
-  return map(outcome, () => ({}));
+  return mapOutcome(outcome, () => ({}));
 }
 
 /** Freezing and thawing are over when they are answered. */
 function nothing(outcome: Outcome<EngineAction>): Outcome<void> {
   return succeeded(outcome) ? done(undefined) : outcome;
-}
-
-function map<T, R>(outcome: Outcome<T>, change: (value: T) => R): Outcome<R> {
-  return succeeded(outcome) ? { ...outcome, value: change(outcome.value) } : outcome;
-}
-
-function done<T>(value: T): { kind: 'Done'; value: T } {
-  return { kind: 'Done', value };
 }
 
 /** The refusal of what the engine cannot do; undefined when it can. */

@@ -7,11 +7,9 @@ import {
   errorBodyOf,
   failureOf,
   jobFailure,
-  malformedAnswer,
   outcomeTable,
   type RequestContext,
   rowFor,
-  waitOf,
   withAuthenticationHint,
 } from './outcomes.ts';
 
@@ -79,21 +77,6 @@ describe('refused credentials', () => {
     const other = failureOf({ status: 403, headers: {}, body: '' }, { write: false, target: 'Set', now });
     expect(withAuthenticationHint(other, 'SPF', 'basic')).toBe(other);
   });
-});
-
-test('a 2xx that cannot be read is Unknown for a write and Unavailable for a read', () => {
-  const response = { status: 201, headers: { 'x-ms-request-id': 'r-1' }, body: '' };
-  const error = { code: 'MalformedAnswer', message: 'no id', status: 201, requestID: 'r-1' };
-  expect(malformedAnswer('no id', response, true)).toEqual({ kind: 'Unknown', error });
-  expect(malformedAnswer('no id', response, false)).toEqual({ kind: 'Unavailable', error });
-});
-
-test.each([
-  ['17', 17_000],
-  ['99999', 3_600_000],
-  ['soon', undefined],
-])('Retry-After %s', (header, expected) => {
-  expect(waitOf({ status: 200, headers: { 'retry-after': header }, body: '' }, now)).toBe(expected);
 });
 
 test('whatever comes, there is a failure, and a write that met a server error is never taken as without effect', () => {

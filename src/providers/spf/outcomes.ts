@@ -1,15 +1,23 @@
-import { retryAfterMs } from '../../runtime/kube/retry-after.ts';
-import { withoutForm } from '../exchange.ts';
+import { defaultThrottleMs, waitOf, withoutForm } from '../exchange.ts';
+import {
+  absent,
+  denied,
+  failed,
+  failedForNow,
+  hinted,
+  invalid,
+  later,
+  quota,
+  snapshotLimit,
+  type ToFailure,
+  unsupported,
+  withHint,
+} from '../failures.ts';
 import { type HttpResponse, headerOf, parseJSON, vendorText } from '../http.ts';
 import { type JSONRecord, recordOf, textOf } from '../json.ts';
 import type { Failure, VendorError } from '../outcome.ts';
 import { childOf, parseXML } from '../xml.ts';
 import { type Authentication, authenticationsOf, type Door, doorNames } from './service-root.ts';
-
-/** No wait that is asked for is taken to be longer. */
-const longestRetryAfterMs = 3_600_000;
-/** For a 429 that does not say; no throttling is documented (SPF sheet, section 8). */
-const defaultThrottleMs = 60_000;
 
 /** What a request was about. */
 export interface RequestContext {
@@ -33,8 +41,6 @@ export interface ErrorBody {
   message: string;
 }
 
-type ToFailure = (error: VendorError) => Failure;
-
 /** One row of the table: what it fits, and what that means. */
 export interface OutcomeRow {
   /** Fits the code, or one of VMM's numbers. */
@@ -43,21 +49,6 @@ export interface OutcomeRow {
   words?: RegExp;
   to: ToFailure;
 }
-
-const denied = (error: VendorError): Failure => ({ kind: 'Denied', cause: 'Permission', error });
-const later = (error: VendorError): Failure => ({ kind: 'Conflict', retry: 'Later', error });
-const invalid = (error: VendorError): Failure => ({ kind: 'Invalid', error });
-const unsupported = (error: VendorError): Failure => ({ kind: 'Unsupported', error });
-const parentAbsent = (error: VendorError): Failure => ({ kind: 'NotFound', what: 'Parent', error });
-const snapshotLimit = (error: VendorError): Failure => ({ kind: 'LimitReached', limit: 'Snapshots', error });
-const quota = (error: VendorError): Failure => ({ kind: 'LimitReached', limit: 'Quota', error });
-const failed = (error: VendorError): Failure => ({ kind: 'Failed', transient: false, error });
-const failedForNow = (error: VendorError): Failure => ({ kind: 'Failed', transient: true, error });
-/** The same, with a message that goes on to say what to do. */
-const withHint =
-  (hint: string, to: ToFailure): ToFailure =>
-  (error) =>
-    to({ ...error, message: vendorText(`${error.message.replace(/[.\s]*$/, '')}. ${hint}`) });
 
 const permissionHint =
   'Give the user role of the subscription the permission Checkpoint (CheckpointRestoreOnly only restores), and for restores with power Start, Stop and Shutdown';
@@ -107,7 +98,7 @@ export const outcomeTable: OutcomeRow[] = [
   { code: /^1730$|InvalidState/i, to: later },
   { words: /\bnot in a (valid |suitable )?state\b|\binvalid state\b/i, to: later },
   { words: /\bConfirm\b.*\b(must|has to) be\b.*\btrue\b/i, to: later },
-  { code: /^(VM)?ObjectNotFound$|^801$/i, to: parentAbsent },
+  { code: /^(VM)?ObjectNotFound$|^801$/i, to: absent('Parent') },
   // 12700: the host could not do it, and says why.
   { code: /^12700$|^HostOperationFailed$/i, to: failedForNow },
 ];
@@ -165,24 +156,7 @@ export function withAuthenticationHint(failure: Failure, door: Door, used: Authe
       ? 'The account must be in the local group SPF_VMM of the server, and the site must offer this way of authentication in IIS'
       : 'It must be good for the subscription in spec.spf.url'
     : `spec.spf.auth is ${used}, and ${doorNames[door]} takes ${taken.join(' or ')}`;
-  return {
-    ...failure,
-    error: {
-      ...failure.error,
-      message: vendorText(`${failure.error.message.replace(/[.\s]*$/, '')}. ${hint}`),
-    },
-  };
-}
-
-/** The outcome of a 2xx whose body is not what it must be: a write had its effect or not, a read said nothing. */
-export function malformedAnswer(message: string, response: HttpResponse, write: boolean): Failure {
-  const error: VendorError = {
-    code: 'MalformedAnswer',
-    message: vendorText(message),
-    status: response.status,
-    ...requestIDOf(response),
-  };
-  return { kind: write ? 'Unknown' : 'Unavailable', error };
+  return { ...failure, error: hinted(failure.error, hint) };
 }
 
 /** Why a job failed, by its ErrorInfo: VMM's problem and what VMM recommends. */
@@ -212,12 +186,6 @@ export function jobFailure(info: JSONRecord | undefined, status: string): Failur
   const failure = (row?.to ?? failed)(error);
   // A job that ran and failed is an attempt: what is in its way now is no answer to a request that was refused.
   return failure.kind === 'NotFound' ? failed(error) : failure;
-}
-
-/** How long the server asks to wait, in milliseconds, an hour at most; undefined when it does not say. */
-export function waitOf(response: HttpResponse, now: number): number | undefined {
-  const ms = retryAfterMs(headerOf(response, 'retry-after'), now);
-  return ms === undefined ? undefined : Math.min(ms, longestRetryAfterMs);
 }
 
 /** The row that fits an error; undefined when none does. */
@@ -318,7 +286,7 @@ function withNumber(message: string, [number]: string[]): string {
 }
 
 /** `request-id` is IIS' own, which its logs have; `x-ms-request-id` may be the job's (SPF sheet, section 5). */
-function requestIDOf(response: HttpResponse): { requestID?: string } {
+export function requestIDOf(response: HttpResponse): { requestID?: string } {
   const requestID = headerOf(response, 'x-ms-request-id') ?? headerOf(response, 'request-id');
   return requestID === undefined || !/^[\w.:-]{1,128}$/.test(requestID) ? {} : { requestID };
 }

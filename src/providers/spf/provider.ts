@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { Logger } from '../../runtime/log.ts';
-import type { Budget, BudgetLimits } from '../budget.ts';
-import type { RequestReport } from '../exchange.ts';
-import { type TLSOptions, vendorText } from '../http.ts';
+import type { ConnectionOptions } from '../exchange.ts';
+import { hinted } from '../failures.ts';
+import { vendorText } from '../http.ts';
 import { markedNameIn, markText } from '../marked-text.ts';
-import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
+import {
+  type Call,
+  done,
+  type Failure,
+  mapOutcome,
+  type Outcome,
+  succeeded,
+  type WriteCall,
+} from '../outcome.ts';
 import type {
   Capabilities,
   CreateAccepted,
@@ -54,21 +61,12 @@ export interface SPFEndpoint {
 }
 
 /** All that an SPF provider is made of. */
-export interface SPFProviderOptions extends SPFEndpoint {
+export interface SPFProviderOptions extends SPFEndpoint, ConnectionOptions {
   /** Under whose name VMM records what is done (`x-ms-principal-id`). */
   principalID: string;
   auth: SPFAuth;
-  tls?: TLSOptions;
-  limits: BudgetLimits & { requestTimeoutMs: number };
   /** How long the effect of a write whose answer was lost may take to show; 5 min when left out. */
   settleMs?: number;
-  /** The endpoint's, from `Budgets.lease(endpointIDOf(options), limits)`. */
-  budget: Budget;
-  /** The clock of `sendBefore`, in milliseconds. */
-  monotonic(): number;
-  log: Logger;
-  /** Told of each call to the vendor, for metrics. */
-  onRequest?(request: RequestReport): void;
 }
 
 const defaultSettleMs = 300_000;
@@ -141,17 +139,11 @@ class ServiceRootProvider implements VMOperator {
   #confirm: true | null = null;
 
   constructor(options: SPFProviderOptions) {
-    const { limits } = options;
     this.#root = parseServiceRoot(options.url);
     this.endpointID = this.#root.endpointID;
-    this.requestTimeoutMs = limits.requestTimeoutMs;
+    this.requestTimeoutMs = options.limits.requestTimeoutMs;
     this.settleMs = options.settleMs ?? defaultSettleMs;
-    this.#service = new VMMService({
-      ...options,
-      root: this.#root,
-      maxConnections: limits.maxConcurrent,
-      requestTimeoutMs: limits.requestTimeoutMs,
-    });
+    this.#service = new VMMService({ ...options, root: this.#root });
     this.#client = new VMMClient(this.#service);
     this.#jobs = new JobBoard(this.#client, options.monotonic);
   }
@@ -162,7 +154,7 @@ class ServiceRootProvider implements VMOperator {
       door === 'SPF' ? 'Service Provider Foundation' : `Service Provider Foundation, by ${doorNames[door]}`;
     const outcome = await this.#client.probe(call);
     // Azure Pack's doors to the tenants name no version; they came with 2012 R2 (SPF sheet, section 1).
-    return map(outcome, () => ({ name, apiVersion: apiVersion ?? 'SC2012R2' }));
+    return mapOutcome(outcome, () => ({ name, apiVersion: apiVersion ?? 'SC2012R2' }));
   }
 
   async getVM(query: VMQuery, call: Call): Promise<Outcome<VM>> {
@@ -172,7 +164,7 @@ class ServiceRootProvider implements VMOperator {
     if ('id' in query) {
       if (!isGUID(query.id)) return notAGUID('VM', query.id);
       if (stampID !== undefined) {
-        return map(await this.#client.getVirtualMachine({ id: query.id, stampID }, call), vmOf);
+        return mapOutcome(await this.#client.getVirtualMachine({ id: query.id, stampID }, call), vmOf);
       }
     } else if (!isFilterable(query.name)) {
       return invalid('InvalidName', `${JSON.stringify(query.name.slice(0, 256))} cannot be the name of a VM`);
@@ -200,7 +192,7 @@ class ServiceRootProvider implements VMOperator {
     if (checkpoint.parentCheckpointID === undefined) return done(snapshotOf(checkpoint, []));
     // The parent is named by the hypervisor's id; its own is found among the VM's (SPF sheet, section 3).
     const family = await this.#client.listCheckpoints(vmKeyOf(checkpoint), call);
-    return map(family, (all) => snapshotOf(checkpoint, all));
+    return mapOutcome(family, (all) => snapshotOf(checkpoint, all));
   }
 
   async createSnapshot(target: SnapshotTarget, call: WriteCall): Promise<Outcome<CreateAccepted>> {
@@ -245,7 +237,9 @@ class ServiceRootProvider implements VMOperator {
   async listSnapshots(containerID: string, call: Call): Promise<Outcome<Snapshot[]>> {
     const vm = parseContainer(containerID);
     if (vm === undefined) return notAContainer(containerID);
-    return map(await this.#client.listCheckpoints(vm, call), (all) => all.map((one) => snapshotOf(one, all)));
+    return mapOutcome(await this.#client.listCheckpoints(vm, call), (all) =>
+      all.map((one) => snapshotOf(one, all)),
+    );
   }
 
   async isContainerGone(containerID: string, call: Call): Promise<Outcome<boolean>> {
@@ -254,7 +248,10 @@ class ServiceRootProvider implements VMOperator {
     const vm = await this.#client.getVirtualMachine(key, call);
     if (succeeded(vm)) return done(false);
     if (vm.kind !== 'NotFound' || vm.what !== 'Object') return vm;
-    return map(await this.#client.findVirtualMachines({ id: key.id }, call), (found) => found.length === 0);
+    return mapOutcome(
+      await this.#client.findVirtualMachines({ id: key.id }, call),
+      (found) => found.length === 0,
+    );
   }
 
   async getOperation(token: string, call: Call): Promise<Outcome<OperationState>> {
@@ -287,7 +284,7 @@ class ServiceRootProvider implements VMOperator {
       return unsupported('NoSuchScope', 'SPF lists the checkpoints of a VM; set spec.scope.vm');
     }
     const listed = await this.listSnapshots(scope.containerID, call);
-    return map(listed, (snapshots) => {
+    return mapOutcome(listed, (snapshots) => {
       const newestFirst = snapshots.toSorted((one, other) => ageOf(other) - ageOf(one));
       return {
         items: newestFirst.slice(0, limit).map((snapshot) => ({
@@ -345,8 +342,7 @@ class ServiceRootProvider implements VMOperator {
     const vm = await this.#client.getVirtualMachine(key, call);
     if (!succeeded(vm) || vm.value.hasGuestServices || vm.value.power !== 'On') return sent;
     const why = 'It has no integration services (HasVMAdditions is false), by which a guest is shut down';
-    const message = vendorText(`${sent.error.message.replace(/[.\s]*$/, '')}. ${why}`);
-    return { kind: 'Unsupported', error: { ...sent.error, message } };
+    return { kind: 'Unsupported', error: hinted(sent.error, why) };
   }
 
   async restoreSnapshot(target: RestoreTarget, call: WriteCall): Promise<Outcome<OperationAccepted>> {
@@ -354,7 +350,7 @@ class ServiceRootProvider implements VMOperator {
     if ('kind' in keys) return keys;
     const { baseline } = target;
     const accepted = await this.#client.restoreCheckpoint(keys.checkpoint, call);
-    return map(accepted, ({ jobID }) => ({
+    return mapOutcome(accepted, ({ jobID }) => ({
       token: operationToken({
         kind: 'restore',
         vm: keys.vm,
@@ -464,7 +460,7 @@ class ServiceRootProvider implements VMOperator {
     const vm = await this.#client.getVirtualMachine(operation.vm, call);
     // Whether the write can do without it, its own answer tells.
     const baseline = succeeded(vm) ? vm.value.mostRecentTaskID : undefined;
-    return map(await write(), ({ jobID }) => ({
+    return mapOutcome(await write(), ({ jobID }) => ({
       token: operationToken({
         ...operation,
         ...(jobID === undefined ? {} : { jobID }),
@@ -657,14 +653,6 @@ function keysOf({ id, containerID }: SnapshotRef): { checkpoint: Key; vm: Key } 
   if (!isGUID(id)) return notAGUID('checkpoint', id);
   const vm = parseContainer(containerID);
   return vm === undefined ? notAContainer(containerID) : { checkpoint: { id, stampID: vm.stampID }, vm };
-}
-
-function map<T, U>(outcome: Outcome<T>, change: (value: T) => U): Outcome<U> {
-  return succeeded(outcome) ? { ...outcome, value: change(outcome.value) } : outcome;
-}
-
-function done<T>(value: T): { kind: 'Done'; value: T } {
-  return { kind: 'Done', value };
 }
 
 function invalid(code: string, message: string): Failure {

@@ -12,7 +12,7 @@ import {
   type SetName,
   sameGUID,
 } from './odata/uri.ts';
-import { acceptanceOf, type Exchange, jobIDOf, type VMMService } from './vmm-service.ts';
+import { type Exchange, expectAcceptance, jobIDOf, type VMMService } from './vmm-service.ts';
 import {
   type Checkpoint,
   checkpointOf,
@@ -390,7 +390,8 @@ function filtered<T>(outcome: Outcome<T[]>, keep: (item: T) => boolean): Outcome
 }
 
 function acceptedOf(response: HttpResponse): Outcome<Accepted> {
-  return acceptanceOf(response) ?? { kind: 'Pending', value: jobOfWrite(response) };
+  expectAcceptance(response);
+  return { kind: 'Pending', value: jobOfWrite(response) };
 }
 
 function jobOfWrite(response: HttpResponse): Accepted {

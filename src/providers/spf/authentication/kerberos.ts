@@ -1,5 +1,5 @@
+import type { SendResult } from '../../exchange.ts';
 import { vendorText } from '../../http.ts';
-import type { SendResult } from './sender.ts';
 import { type TicketAnswer, TicketProcess } from './ticket-process.ts';
 import type { Mechanism, Prepared } from './windows-connections.ts';
 

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import type { SendResult } from '../../exchange.ts';
 import { type Connection, type HttpResponse, type HttpResult, vendorText } from '../../http.ts';
 import type { VendorError } from '../../outcome.ts';
 import { channelBinding } from '../ntlm/channel-binding.ts';
 import { authenticateMessage, NtlmError, negotiateMessage, parseChallenge } from '../ntlm/messages.ts';
-import type { SendResult, WindowsUser } from './sender.ts';
+import type { WindowsUser } from './sender.ts';
 import type { Mechanism, Prepared } from './windows-connections.ts';
 
 /** IIS may offer NTLM under either name; under Negotiate it takes NTLM's messages as they are. */

@@ -1,12 +1,11 @@
+import type { SendResult } from '../../exchange.ts';
 import {
   type ClientCertificate,
   type HttpRequest,
-  type HttpResult,
   type TLSOptions,
   Transport,
   type TransportOptions,
 } from '../../http.ts';
-import type { VendorError } from '../../outcome.ts';
 import type { Authentication, ServiceRoot } from '../service-root.ts';
 import { kerberosMechanism } from './kerberos.ts';
 import { ntlmMechanism } from './ntlm-mechanism.ts';
@@ -35,9 +34,6 @@ export interface SenderOptions {
   maxConnections: number;
   monotonic(): number;
 }
-
-/** An answer, none, or that this side has nothing to prove who it is with; then nothing was sent. */
-export type SendResult = HttpResult | { ok: false; denied: VendorError };
 
 /** Sends requests as someone. */
 export interface Sender {

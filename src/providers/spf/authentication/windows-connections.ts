@@ -1,6 +1,7 @@
+import type { SendResult } from '../../exchange.ts';
 import { type Connection, type HttpRequest, headerOf, Transport, type TransportOptions } from '../../http.ts';
 import type { Authentication } from '../service-root.ts';
-import type { Sender, SendResult } from './sender.ts';
+import type { Sender } from './sender.ts';
 
 /** Sends one request over the connection that is to be authenticated, within what is left of the time. */
 export type SendLeg = (
