@@ -59,6 +59,8 @@ export interface Capabilities {
   /** Whether the description of what is there can be changed. */
   rename: Support;
   stamps: Support;
+  /** Whether a snapshot is found by its id alone, and names its VM. */
+  namesVM: boolean;
   /** Levels that may be asked for explicitly. */
   consistency: Record<ConsistencyLevel, Support>;
   disks: { include: Support; exclude: Support; configurationOnly: Support };

@@ -91,6 +91,7 @@ export const engineCapabilities: Capabilities = {
   displayName: 'oVirt snapshots have no name beside their description',
   description: true,
   disks: { include: true, exclude: true, configurationOnly: true },
+  namesVM: false,
   quiesces: true,
   freeze: true,
   freezesCinder: false,

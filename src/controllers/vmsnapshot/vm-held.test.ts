@@ -387,6 +387,82 @@ describe('adoption', () => {
   ]);
 });
 
+describe('adoption where a snapshot names its VM', () => {
+  const adopting = (seen: Seen, existing: object = {}, change: Partial<SnapshotFacts> = {}) =>
+    wanting({ source: { existing: { id: 'checkpoint-9', ...existing } } }, seen, {
+      ...lacking({ namesVM: true, stamps: true }),
+      ...change,
+    });
+  const checkpoint = done(
+    vmHeldSnapshot({ id: 'checkpoint-9', name: 'by hand', vmID: engineVMID, stampID: otherUID }),
+  );
+  table([
+    [
+      'reads it first, wherever it lies',
+      adopting({}),
+      { next: { do: 'ReadSource', ref: { id: 'checkpoint-9', containerID: '' } } },
+    ],
+    [
+      'reads it on the stamp that is said',
+      adopting({}, { stampID: otherUID }),
+      { next: { do: 'ReadSource', ref: { id: 'checkpoint-9', containerID: otherUID } } },
+    ],
+    [
+      'then reads the VM that it names, on its stamp',
+      adopting({ source: checkpoint }),
+      { next: { do: 'ReadVM', query: { id: engineVMID, stampID: otherUID } } },
+    ],
+    [
+      'knows what it adopts',
+      adopting({ source: checkpoint, ...seenVM }),
+      { ready: { step: 'Adopt', target: { existingID: 'checkpoint-9', vmID: engineVMID } } },
+    ],
+    [
+      'reads the VM first where it is named all the same',
+      adopting({}, { vm: { name: 'vm-a' } }),
+      { next: { do: 'ReadVM', query: { name: 'vm-a' } } },
+    ],
+    [
+      'of what is not there is SourceNotFound',
+      adopting({ source: { kind: 'NotFound', what: 'Object', error: { code: '404', message: '' } } }),
+      refused('SourceNotFound', 'checkpoint-9'),
+    ],
+    [
+      'waits where it cannot be read',
+      adopting({ source: unavailable }),
+      waits('ProviderUnavailable', 'reading snapshot checkpoint-9'),
+    ],
+    [
+      'of a snapshot that names no VM needs the VM',
+      adopting({ source: done({ ...checkpoint.value, vmID: undefined } as never) }),
+      refused('InvalidSpec', 'spec.source.existing.vm is not set'),
+    ],
+  ]);
+
+  it('reads nothing, and tells nothing of a VM, where nothing may be adopted', () => {
+    const { provider } = lacking({ namesVM: true });
+    const facts = adopting({}, {}, { provider: { ...provider, access: [] } as SnapshotFacts['provider'] });
+    facts.object.spec.providerRef = { kind: 'ClusterVMProvider', name: 'shared' };
+    expect(snapshotPolicy.prepare(facts)).toMatchObject(waits('AccessDenied', 'no Adopt of any VM'));
+  });
+
+  it('is refused of a VM that is not granted', () => {
+    const { provider } = lacking({ namesVM: true });
+    const rule: AccessRule = {
+      namespaceSelector: {},
+      operations: ['Adopt'],
+      vms: { names: ['another'] },
+    };
+    const facts = adopting(
+      { source: checkpoint, ...seenVM },
+      {},
+      { provider: { ...provider, access: [rule] } as SnapshotFacts['provider'] },
+    );
+    facts.object.spec.providerRef = { kind: 'ClusterVMProvider', name: 'shared' };
+    expect(snapshotPolicy.prepare(facts)).toMatchObject(waits('AccessDenied', 'no Adopt of VM vm-a'));
+  });
+});
+
 describe('one thing at a time on a VM', () => {
   const facts = (busy?: string) =>
     wanting({}, seenVM, {
@@ -475,7 +551,7 @@ describe('what the engine finished', () => {
   });
   const unfit = { is: 'Unfit', verdict: { reason: 'ConsistencyNotMet' } };
   it.each<[string, ReturnType<typeof assessing>, object]>([
-    ['can be used', assessing({}), { is: 'Ready' }],
+    ['can be used', assessing({}), { is: 'Ready', verdict: { message: 'snapshot x can be used' } }],
     [
       'is good enough where the guest was frozen and FileSystem is required',
       assessing(require('FileSystem')),

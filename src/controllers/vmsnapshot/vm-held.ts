@@ -56,10 +56,11 @@ export function prepareNew(facts: SnapshotFacts, provider: VMOperator): Preparat
 }
 
 /** As `prepareNew`, for a snapshot that is there. */
-export function prepareAdoption(facts: SnapshotFacts, _provider: VMOperator): Preparation {
+export function prepareAdoption(facts: SnapshotFacts, { capabilities }: VMOperator): Preparation {
   const { object, seen, settings } = facts;
-  const { id = '', vm: wanted, stampID } = object.spec.source.existing ?? {};
-  if (wanted === undefined)
+  const { id = '', vm, stampID } = object.spec.source.existing ?? {};
+  const named = vm ?? (capabilities.namesVM ? vmOfSnapshot(facts, id, stampID) : undefined);
+  if (named === undefined)
     return {
       refuse: {
         reason: 'InvalidSpec',
@@ -67,21 +68,22 @@ export function prepareAdoption(facts: SnapshotFacts, _provider: VMOperator): Pr
           'spec.source.existing.vm is not set: snapshots of this provider lie with their VM, so name it by id or name',
       },
     };
+  if ('preparation' in named) return named.preparation;
   const stamp = stampID === undefined ? {} : { stampID };
-  const found = resolvedVM(facts, { ...wanted, ...stamp }, 'Adopt');
+  const found = resolvedVM(facts, { ...stamp, ...named }, 'Adopt');
   if ('preparation' in found) return found.preparation;
-  const { vm, containerID } = found;
+  const { containerID } = found;
   if (seen.source === undefined) return { next: { do: 'ReadSource', ref: { id, containerID } } };
   if (!succeeded(seen.source))
-    return unreadable(facts, seen.source, `reading snapshot ${id} of VM ${vm.name}`);
+    return unreadable(facts, seen.source, `reading snapshot ${id} of VM ${found.vm.name}`);
   const snapshot = seen.source.value;
   const obstacle = adoptionObstacle(facts, snapshot);
   if (obstacle !== undefined) return { refuse: obstacle, requeueAfterMs: settings.driftIntervalMs };
-  if (snapshot.vmID !== undefined && !sameID(snapshot.vmID, vm.id))
+  if (snapshot.vmID !== undefined && !sameID(snapshot.vmID, found.vm.id))
     return {
       refuse: {
         reason: 'InvalidSpec',
-        message: `snapshot ${id} is of VM ${snapshot.vmID}, not of VM ${vm.name} (${vm.id})`,
+        message: `snapshot ${id} is of VM ${snapshot.vmID}, not of VM ${found.vm.name} (${found.vm.id})`,
       },
     };
   return {
@@ -93,10 +95,27 @@ export function prepareAdoption(facts: SnapshotFacts, _provider: VMOperator): Pr
         existingID: snapshot.id,
         location: '',
         exclusive: true,
-        ...identityOf(vm),
+        ...identityOf(found.vm),
       },
     },
   };
+}
+
+/** The VM that a snapshot names itself; or what is to be done or said first. */
+function vmOfSnapshot(
+  facts: SnapshotFacts,
+  id: string,
+  stampID: string | undefined,
+): { id: string; stampID?: string } | { preparation: Preparation } | undefined {
+  const barred = sourceDenial(facts, 'Adopt');
+  if (barred !== undefined) return { preparation: { wait: barred } };
+  const { source } = facts.seen;
+  if (source === undefined)
+    return { preparation: { next: { do: 'ReadSource', ref: { id, containerID: stampID ?? '' } } } };
+  if (!succeeded(source)) return { preparation: unreadable(facts, source, `reading snapshot ${id}`) };
+  const { vmID, stampID: foundStamp } = source.value;
+  if (vmID === undefined) return undefined;
+  return { id: vmID, ...(foundStamp === undefined ? {} : { stampID: foundStamp }) };
 }
 
 function identityOf(vm: VM): Pick<SnapshotTarget, 'vmID' | 'vmName' | 'vmUID' | 'stampID'> {

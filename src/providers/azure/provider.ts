@@ -74,6 +74,7 @@ export const azureCapabilities: Capabilities = {
   description: 'Azure restore points have no description',
   rename: 'Azure restore points have no description',
   stamps: 'Azure has no stamps',
+  namesVM: true,
   // Application and FileSystem are the default's: it tries for the best, and says what it achieved.
   consistency: { Application: true, FileSystem: true, Crash: true },
   disks: {

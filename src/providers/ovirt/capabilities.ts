@@ -28,6 +28,8 @@ export function capabilitiesOf(dialect: Dialect = narrowest): Capabilities {
     description: true,
     rename: 'the description of a snapshot of oVirt cannot be changed',
     stamps: 'oVirt has no stamps',
+    // The engine's snapshots lie below their VM.
+    namesVM: false,
     consistency: {
       Application: 'oVirt freezes file systems, and nothing tells of applications',
       FileSystem: true,

@@ -85,6 +85,7 @@ const capabilities: Capabilities = {
   description: true,
   rename: true,
   stamps: true,
+  namesVM: true,
   consistency: { Application: noChoice, FileSystem: noChoice, Crash: noChoice },
   disks: { include: wholeVM, exclude: wholeVM, configurationOnly: wholeVM },
   quiesces: false,

@@ -596,12 +596,13 @@ describe('a VMSnapshot', () => {
     expect(spf.checkpoints().map((row) => row.id)).toContain(theirs.id);
   });
 
-  it('that was adopted to be deleted is, where it is still the one', async () => {
+  it('that was adopted by its id alone, to be deleted, is, where it is still the one', async () => {
     const { id } = vm('inherited');
     const theirs = spf.addCheckpoint({ vmId: id, name: 'by hand' });
-    const existing = { id: theirs.id, vm: { id } };
+    const existing = { id: theirs.id };
     await take('', { source: { existing }, deletionPolicy: 'Delete' }, 'inherited');
-    await becomes('inherited', 'Available');
+    const { status } = await becomes('inherited', 'Available');
+    expect(status?.vm).toMatchObject({ id, name: 'inherited' });
     await remove('inherited');
     expect(spf.checkpoints().filter((row) => row.vmId === id)).toEqual([]);
   });
