@@ -60,6 +60,9 @@ describe('XML and JSON are read alike', () => {
     ['ISO with the offset of the server', '2016-11-16T11:21:06.230+02:00', '2016-11-16T09:21:06.230Z'],
     ['ISO in UTC', '2016-11-16T11:21:06Z', '2016-11-16T11:21:06.000Z'],
     ['milliseconds since the epoch', '1479288066230', '2016-11-16T09:21:06.230Z'],
+    ['the epoch', '0', '1970-01-01T00:00:00.000Z'],
+    ['ISO with an offset without a colon', '2016-11-16T11:21:06.230+0200', '2016-11-16T09:21:06.230Z'],
+    ['ISO with nanoseconds', '2016-11-16T11:21:06.230123456+02:00', '2016-11-16T09:21:06.230Z'],
   ])('a date: %s', (_name, text, iso) => {
     expect(partOf(`<a><date>${text}</date></a>`).instant('date')).toBe(iso);
     expect(partOf(JSON.stringify({ date: text })).instant('date')).toBe(iso);
@@ -114,6 +117,16 @@ describe('a collection', () => {
     ['JSON with one that is not in a list', '{"snapshot":{"id":"1"}}', 1],
     ['empty JSON', '{}', 0],
     ['JSON with an empty list', '{"snapshot":[]}', 0],
+    ['JSON whose list is null', '{"snapshot":null}', 0],
+    ['JSON behind a byte order mark', '\ufeff{"snapshot":[{"id":"1"}]}', 1],
+    ['XML behind a byte order mark', '\ufeff<snapshots><snapshot id="1"/></snapshots>', 1],
+    [
+      'XML in a namespace, with where its schema is',
+      '<a:snapshots xmlns:a="u" xmlns:xsi="v" xsi:schemaLocation="u w"><a:snapshot id="1"/></a:snapshots>',
+      1,
+    ],
+    // It is not nothing, which would prove that nothing is there: whoever reads it finds that it has no id.
+    ['JSON with an item that is null', '{"snapshot":[null]}', 1],
   ])('%s', (_name, body, count) => {
     expect(collectionIn(body, 'snapshots', 'snapshot')).toHaveLength(count);
   });

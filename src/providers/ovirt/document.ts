@@ -108,7 +108,7 @@ export function readDocument(body: string): Document | undefined {
     const element = parseXML(body);
     return element === undefined ? undefined : { root: element.name, part: partOfXML(element) };
   }
-  const json = parseJSON(body);
+  const json = parseJSON(body.replace(/^\ufeff/, ''));
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
   const part = partOfJSON(json, 0, { left: maxParts });
   return part === undefined ? undefined : { part };
@@ -140,7 +140,18 @@ export function objectIn(body: string, name: string): Part {
 }
 
 /** What collections bear beside their items. */
-const bookkeeping = new Set(['actions', 'link', 'href', 'rel', 'id', 'size', 'total', 'active']);
+const bookkeeping = new Set([
+  'actions',
+  'link',
+  'href',
+  'rel',
+  'id',
+  'size',
+  'total',
+  'active',
+  'schemaLocation',
+  'noNamespaceSchemaLocation',
+]);
 
 function documentIn(body: string): Document {
   const document = readDocument(body);
@@ -170,11 +181,14 @@ function partOfJSON(value: object, depth: number, budget: { left: number }): Par
     for (const item of Array.isArray(member) ? (member as unknown[]) : [member]) {
       budget.left -= 1;
       if (budget.left < 0 || Array.isArray(item)) return undefined;
-      if (item === null) continue;
+      // A member that is null is absent; an item that is null is there, and says nothing of itself.
+      if (item === null && !Array.isArray(member)) continue;
       const part =
-        typeof item === 'object'
-          ? partOfJSON(item, depth + 1, budget)
-          : new Part(typeof item === 'string' ? item : String(item), new Map());
+        item === null
+          ? new Part('', new Map())
+          : typeof item === 'object'
+            ? partOfJSON(item, depth + 1, budget)
+            : new Part(typeof item === 'string' ? item : String(item), new Map());
       if (part === undefined) return undefined;
       add(members, name, part);
     }

@@ -314,6 +314,16 @@ describe('what is not understood is an error, and never a wrong status', () => {
     ['a fault in place of a VM', () => vmIn('{"reason":"x","detail":"y"}', id)],
     ['an event without a code', () => eventsIn('{"event":[{"id":"1"}]}')],
     ['an action without a status', () => actionIn('{}')],
+    ['an action with a status that no action has', () => actionIn('{"status":"started"}')],
+    ['an item that is null', () => snapshotsIn('{"snapshot":[null]}')],
+    ['an item that is a text', () => vmsIn('{"vm":["web"]}')],
+    ['a status that is empty', snapshot({ snapshot_type: 'regular', snapshot_status: '' })],
+    ['a status within a status', snapshot({ snapshot_type: 'regular', snapshot_status: { state: 'ok' } })],
+    ['a date in words of people', snapshot({ snapshot_status: 'ok', date: '19.02.2020 16:30' })],
+    ['memory neither in nor out', snapshot({ snapshot_status: 'ok', persist_memorystate: 'maybe' })],
+    ['an attachment whose disk is null', () => attachmentsIn('{"disk_attachment":[{"disk":null}]}')],
+    ['a page of a proxy in place of a VM', () => vmIn('<html><body>Sign in</body></html>', id)],
+    ['a page of a proxy in place of an action', () => actionIn('<!DOCTYPE html><html></html>')],
     [
       'a disk of a snapshot without its image',
       () => snapshotDisksIn(JSON.stringify({ disk: [{ id, status: 'ok' }] })),
@@ -321,6 +331,62 @@ describe('what is not understood is an error, and never a wrong status', () => {
     ['a root without a version', () => productIn('<api/>')],
   ])('%s', (_name, read) => {
     expect(read).toThrow(MalformedAnswer);
+  });
+});
+
+describe('what other engines and proxies may make of an answer', () => {
+  test('states in capitals', () => {
+    expect(vmIn(JSON.stringify({ id, name: 'web', status: 'UP' }), id).status).toBe('up');
+    expect(vmIn(`<vm id="${id}"><status><state>Down</state></status><name>web</name></vm>`, id).status).toBe(
+      'down',
+    );
+    expect(diskIn(JSON.stringify({ id, status: 'ILLEGAL', storage_type: 'LUN' }), id)).toMatchObject({
+      status: 'illegal',
+      storageType: 'lun',
+    });
+  });
+
+  test('a direct LUN as engine 3.1 writes it', () => {
+    const body = `<disks><disk id="${id}"><lunStorage><type>iscsi</type></lunStorage></disk></disks>`;
+    expect(disksIn(body)).toMatchObject([{ storageType: 'lun' }]);
+  });
+
+  test('attributes in another order, CDATA, prefixes', () => {
+    const [one] = snapshotsIn(
+      `<a:snapshots xmlns:a="u"><a:snapshot href="/api/x" id="${id}"><a:snapshot_status><![CDATA[ok]]></a:snapshot_status><a:description><![CDATA[<a> & b]]></a:description><a:type>regular</a:type></a:snapshot></a:snapshots>`,
+    );
+    expect(one).toMatchObject({ id, status: 'ok', type: 'regular', description: '<a> & b' });
+  });
+
+  test('single objects for lists, lists of one for objects, and null for what is absent', () => {
+    const snapshot = {
+      id,
+      snapshot_status: ['ok'],
+      snapshot_type: 'regular',
+      persist_memorystate: null,
+      date: null,
+      vm: [{ id: other, memory: 1024, os: null, cpu: { topology: null } }],
+    };
+    expect(snapshotsIn(JSON.stringify({ snapshot }))).toEqual([
+      { id, description: '', type: 'regular', status: 'ok', vmID: other, vm: { memoryBytes: 1024 } },
+    ]);
+  });
+
+  test('the epoch is no date that a snapshot could be older than', () => {
+    const snapshot = { id, snapshot_type: 'regular', snapshot_status: 'ok', date: 0 };
+    expect(snapshotIn(JSON.stringify(snapshot), id).createdAt).toBeUndefined();
+  });
+
+  test('words that are not known are passed on as they are', () => {
+    const snapshot = { id, snapshot_type: 'Bookmark', snapshot_status: 'thawing' };
+    expect(snapshotIn(JSON.stringify(snapshot), id)).toMatchObject({ type: 'bookmark', status: 'thawing' });
+  });
+
+  test('a fault with its details in a list', () => {
+    expect(faultIn('{"fault":{"reason":"Operation Failed","detail":["[a","b]"]}}')).toEqual({
+      reason: 'Operation Failed',
+      detail: 'a b',
+    });
   });
 });
 
@@ -339,6 +405,19 @@ describe('what is no fault', () => {
     expect(faultIn(body)).toBeUndefined();
   });
 });
+
+/** The same members as elements. */
+function xmlOf(name: string, value: unknown): string {
+  if (Array.isArray(value)) return value.map((item) => xmlOf(name, item)).join('');
+  const isObject = typeof value === 'object' && value !== null;
+  const inner = isObject
+    ? Object.entries(value)
+        .map(([member, one]) => xmlOf(member, one))
+        .join('')
+    : `<![CDATA[${value}]]>`;
+  // The names of members are words and ids, of which none begins with a digit in XML.
+  return /^[a-z_]+$/.test(name) ? `<${name}>${inner}</${name}>` : '';
+}
 
 test('whatever an engine answers, it is read or refused', () => {
   const readers = [
@@ -382,10 +461,22 @@ test('whatever an engine answers, it is read or refused', () => {
     ),
     object: fc.dictionary(word, tie('value'), { maxKeys: 5 }),
   })).object;
+  const roots = fc.constantFrom(
+    'api',
+    'vms',
+    'vm',
+    'snapshots',
+    'snapshot',
+    'disks',
+    'events',
+    'jobs',
+    'action',
+  );
   fc.assert(
     fc.property(
       fc.oneof(
         tree.map((value) => JSON.stringify(value)),
+        fc.tuple(roots, tree).map(([root, value]) => xmlOf(root, value)),
         fc.json(),
       ),
       (body) => {

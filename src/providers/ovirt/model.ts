@@ -202,7 +202,8 @@ export function diskIn(body: string, askedID: string): EngineDisk {
 
 function diskOf(part: Part): EngineDisk {
   const id = idOf(part, 'disk');
-  const lun = part.all('lun_storage').length > 0 ? 'lun' : undefined;
+  // Engine 3.1 writes it in its own way.
+  const lun = [...part.all('lun_storage'), ...part.all('lunStorage')].length > 0 ? 'lun' : undefined;
   return {
     id,
     name: part.text('alias') ?? part.text('name') ?? id,
@@ -211,7 +212,7 @@ function diskOf(part: Part): EngineDisk {
     readOnly: part.flag('read_only') ?? false,
     ...defined({
       status: stateOf(part),
-      storageType: part.text('storage_type') ?? lun,
+      storageType: part.text('storage_type')?.toLowerCase() ?? lun,
       imageID: part.text('image_id'),
       snapshotID: part.one('snapshot')?.text('id'),
       provisionedBytes: part.amount('provisioned_size') ?? part.amount('size'),
@@ -268,7 +269,7 @@ function snapshotOf(part: Part): EngineSnapshot {
     type: (part.text('snapshot_type') ?? part.text('type') ?? 'untyped').toLowerCase(),
     status: essential(part.text('snapshot_status'), 'a snapshot', 'snapshot_status').toLowerCase(),
     ...defined({
-      createdAt: part.instant('date'),
+      createdAt: dateOf(part),
       memory: part.flag('persist_memorystate'),
       vmID: vm?.text('id')?.toLowerCase(),
       vm: vm !== undefined && embedded ? configurationOf(vm) : undefined,
@@ -279,6 +280,12 @@ function snapshotOf(part: Part): EngineSnapshot {
           : { type: configuration?.text('type') ?? 'ovf', data },
     }),
   };
+}
+
+/** The epoch itself is no date of a snapshot: nothing would be said to be older. */
+function dateOf(part: Part): string | undefined {
+  const date = part.instant('date');
+  return date === undefined || Date.parse(date) === 0 ? undefined : date;
 }
 
 /** Of the link only the id at its end is taken: links may point elsewhere (oVirt sheet, section 1). */
@@ -356,7 +363,7 @@ export function eventsIn(body: string): EngineEvent[] {
 export function jobsIn(body: string): EngineJob[] {
   return collectionIn(body, 'jobs', 'job').map((part) => ({
     id: idOf(part, 'job'),
-    status: essential(stateOf(part), 'a job', 'status').toLowerCase(),
+    status: essential(stateOf(part), 'a job', 'status'),
     description: vendorText(part.text('description') ?? ''),
   }));
 }
@@ -365,14 +372,20 @@ export function jobsIn(body: string): EngineJob[] {
 export function actionIn(body: string): EngineAction {
   const part = objectIn(body, 'action');
   const fault = part.one('fault');
+  const status = essential(stateOf(part), 'an action', 'status');
+  if (!actionStatuses.includes(status)) {
+    throw new MalformedAnswer(`'${vendorText(status, 64)}' is not the status of an action`);
+  }
   return {
-    status: essential(stateOf(part), 'an action', 'status').toLowerCase(),
+    status,
     ...defined({
       jobID: part.one('job')?.text('id'),
       fault: fault === undefined ? undefined : faultOf(fault),
     }),
   };
 }
+
+const actionStatuses = ['pending', 'in_progress', 'complete', 'failed'];
 
 /** What a body says of a refusal: a fault, or an action with a fault in it. Undefined for any other body. */
 export function faultIn(body: string): EngineFault | undefined {
@@ -395,13 +408,14 @@ export function faultIn(body: string): EngineFault | undefined {
 }
 
 function faultOf(part: Part): EngineFault {
-  const detail = part.text('detail')?.replace(/^\[([\s\S]*)\]$/, '$1');
-  return defined({ reason: part.text('reason'), detail });
+  const details = part.all('detail').map(({ content }) => content.trim());
+  const detail = details.join(' ').replace(/^\[([\s\S]*)\]$/, '$1');
+  return defined({ reason: part.text('reason'), detail: detail === '' ? undefined : detail });
 }
 
 /** A state: in v4 the text itself, in v3 an element within. */
 function stateOf(part: Part): string | undefined {
-  return part.text('status') ?? part.one('status')?.text('state');
+  return (part.text('status') ?? part.one('status')?.text('state'))?.toLowerCase();
 }
 
 function idOf(part: Part, what: string): string {
