@@ -43,7 +43,13 @@ describe('who waits for a provider', () => {
       'is told that it is not there',
       waitingForProvider(ref, { state: 'Absent' }),
       'ReferenceNotFound',
-      'ClusterVMProvider azure, which providerRef names, is not there. Make it, or correct the name',
+      'ClusterVMProvider azure, which providerRef names, is not there. Make it, or give the right name in a new object',
+    ],
+    [
+      'is told where it is not, and how one is named that lies in no namespace',
+      waitingForProvider({ name: 'azure' }, { state: 'Absent' }),
+      'ReferenceNotFound',
+      'VMProvider azure, which providerRef names, is not in this namespace. Make it, or give the right name in a new object; for a ClusterVMProvider set providerRef.kind',
     ],
     [
       'is told why it is not ready',
@@ -58,7 +64,7 @@ describe('who waits for a provider', () => {
       'is told so where the provider is not known',
       waitingForProvider(undefined, { state: 'Absent' }),
       'ReferenceNotFound',
-      'the provider, which providerRef names, is not there. Make it, or correct the name',
+      'the provider, which providerRef names, is not there. Make it, or give the right name in a new object',
     ],
   ])('%s', (_sentence, verdict, reason, message) => {
     expect(verdict).toEqual({ reason, message });

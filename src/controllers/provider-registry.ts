@@ -30,10 +30,13 @@ export function waitingForProvider(
   state: Exclude<ProviderState, { state: 'Untried' }>,
 ): Verdict {
   const called = ref === undefined ? 'the provider' : `${ref.kind ?? 'VMProvider'} ${ref.name}`;
+  const isShared = ref?.kind === 'ClusterVMProvider';
+  const where = ref === undefined || isShared ? 'there' : 'in this namespace';
+  const hint = ref === undefined || isShared ? '' : '; for a ClusterVMProvider set providerRef.kind';
   if (state.state === 'Absent')
     return {
       reason: 'ReferenceNotFound',
-      message: `${called}, which providerRef names, is not there. Make it, or correct the name`,
+      message: `${called}, which providerRef names, is not ${where}. Make it, or give the right name in a new object${hint}`,
     };
   const why = state.state === 'Ready' ? '' : `: ${state.reason}: ${state.message}`;
   return { reason: 'WaitingForProvider', message: `${called} is not ready${why}` };

@@ -75,22 +75,29 @@ export const durationPattern = '^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$';
 export function duration(documented: Documented & { minimum?: string; maximum?: string }) {
   const { minimum = '1s', maximum = '87600h', rules = [], ...rest } = documented;
   const unset = rest.default === undefined ? '' : ` Unset: ${rest.default}.`;
+  const example = durationExample(maximum);
   return Type.String({
     maxLength: 24,
     pattern: durationPattern,
     ...options({
       ...rest,
       // kubectl explain shows no default, and a pattern is not for people.
-      description: `${rest.description}${unset} A duration such as 2h30m, from ${minimum} to ${maximum}.`,
+      description: `${rest.description}${unset} A duration such as ${example}, from ${minimum} to ${maximum}.`,
       rules: [
         {
           rule: `self != '' && self.matches(r'${durationPattern}') && duration(self) >= duration('${minimum}') && duration(self) <= duration('${maximum}')`,
-          message: `write a duration such as 2h30m, from ${minimum} to ${maximum}`,
+          message: `write a duration such as ${example}, from ${minimum} to ${maximum}`,
         },
         ...rules,
       ],
     }),
   });
+}
+
+/** One that the bound allows. Whoever may write days is told how: no unit of a duration is longer than an hour. */
+function durationExample(maximum: string): string {
+  if (!maximum.endsWith('h')) return '1m30s';
+  return Number.parseInt(maximum, 10) > 24 ? '2h30m, or 168h for 7 days' : '2h30m';
 }
 
 export function list<T extends TSchema>(

@@ -132,14 +132,14 @@ function followDescription<O extends ManagedObject, N>(
 }
 
 function describedAs<O extends ManagedObject, N>(
-  { intent }: UnderWay<O, N>,
+  { facts, policy, intent }: UnderWay<O, N>,
   recorded: Recorded,
   description: string | null | undefined,
   rest: Pick<Finish, 'requeueAfterMs' | 'events'>,
 ): Finish {
   const operation = recorded.operation?.kind === 'Describe' ? { operation: null } : {};
   return finish(
-    { reason: 'Available', message: `${intent.target.name} can be used` },
+    { reason: 'Available', message: `${policy.noun(facts)} ${intent.target.name} can be used` },
     { record: { ...operation, ...(description === undefined ? {} : { description }) }, ...rest },
   );
 }

@@ -683,7 +683,7 @@ function resolveCopies(facts: CollectionFacts, provider: AzureProvider): Resolve
     if (neighbours.source === undefined)
       return say(
         'ReferenceNotFound',
-        `spec.source.collectionRef names RestorePointCollection ${name}, which is not there. Make it, or correct the name`,
+        `spec.source.collectionRef names RestorePointCollection ${name}, which is not in this namespace. Make it, or a new RestorePointCollection with the right name`,
       );
     id = neighbours.source.status?.id;
     if (id === undefined) return say('Queued', `waiting for RestorePointCollection ${name} to be ready`);

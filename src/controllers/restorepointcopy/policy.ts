@@ -179,7 +179,7 @@ function sourceID(facts: CopyFacts): string | Preparation {
     return {
       wait: {
         reason: 'ReferenceNotFound',
-        message: `spec.source.snapshotRef names VMSnapshot ${name}, which is not there. Make it, or correct the name`,
+        message: `spec.source.snapshotRef names VMSnapshot ${name}, which is not in this namespace. Make it, or a new RestorePointCopy with the right name`,
       },
     };
   }
@@ -209,7 +209,7 @@ function wrongSource(source: string, provider: AzureProvider): Verdict | undefin
   if (sameName(parsed.subscriptionID, provider.subscriptionID)) return undefined;
   return {
     reason: 'InvalidSpec',
-    message: `the source lies in subscription ${parsed.subscriptionID}, the provider is for ${provider.subscriptionID}`,
+    message: `the source lies in subscription ${parsed.subscriptionID}, the provider is for ${provider.subscriptionID}. Make a new RestorePointCopy that names a provider of that subscription`,
   };
 }
 
@@ -265,7 +265,7 @@ function prepareTarget(
       return {
         wait: {
           reason: 'ReferenceNotFound',
-          message: `spec.target.collectionRef names RestorePointCollection ${name}, which is not there. Make it, or correct the name`,
+          message: `spec.target.collectionRef names RestorePointCollection ${name}, which is not in this namespace. Make it, or a new RestorePointCopy with the right name`,
         },
       };
     }

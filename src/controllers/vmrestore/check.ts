@@ -128,11 +128,14 @@ export function unsupportedField(
     ['preview', spec.preview !== undefined, restore.preview],
   ];
   for (const [field, isSet, support] of fields) {
-    if (isSet && support !== true)
-      return {
-        reason: 'UnsupportedByProvider',
-        message: `spec.${field} is set, but ${support}. Make a new VMRestore without it`,
-      };
+    if (!isSet || support === true) continue;
+    const isStrategy = field.startsWith('strategy');
+    const advice = !isStrategy
+      ? '. Make a new VMRestore without it'
+      : restore.inPlace === true
+        ? '. Make a new VMRestore with strategy: InPlace'
+        : '';
+    return { reason: 'UnsupportedByProvider', message: `spec.${field} is set, but ${support}${advice}` };
   }
   return undefined;
 }
@@ -150,7 +153,7 @@ function snapshotOf(
     return {
       wait: {
         reason: 'ReferenceNotFound',
-        message: `spec.source.snapshotRef names VMSnapshot ${name}, which is not there. Make it, or correct the name`,
+        message: `spec.source.snapshotRef names VMSnapshot ${name}, which is not in this namespace. Make it, or a new VMRestore with the right name`,
       },
     };
   }
@@ -279,7 +282,7 @@ function checkInPlace(
   if (spec.memory === 'Include' && source.memory !== true)
     return refuse(
       'InvalidSpec',
-      `spec.memory is Include, but the snapshot ${source.name} holds no memory. Make a new VMRestore without it`,
+      `spec.memory is Include, but the snapshot ${source.name} holds no memory. Make a new VMRestore without spec.memory`,
     );
   const chosen = chosenDisks(spec, source);
   if (!('named' in chosen)) return { refuse: chosen };

@@ -117,7 +117,7 @@ function readyConnection(it: Case): VMOperator | RestoreFinish {
     const { name } = object.spec.source.snapshotRef;
     return finish({
       reason: 'ReferenceNotFound',
-      message: `spec.source.snapshotRef names VMSnapshot ${name}, which is not there. Make it, or correct the name`,
+      message: `spec.source.snapshotRef names VMSnapshot ${name}, which is not in this namespace. Make it, or a new VMRestore with the right name`,
     });
   }
   if (state.state === 'Untried') return { do: 'Finish' };

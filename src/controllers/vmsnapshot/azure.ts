@@ -77,12 +77,12 @@ function vmQuery(spec: VMSnapshotSpec, provider: AzureProvider): VMQuery | Verdi
       return {
         reason: 'InvalidSpec',
         message:
-          'spec.source.vm.id is not the id of an Azure VM: /subscriptions/../resourceGroups/../providers/Microsoft.Compute/virtualMachines/..',
+          'spec.source.vm.id is not the id of an Azure VM. Make a new VMSnapshot with one, such as /subscriptions/../resourceGroups/../providers/Microsoft.Compute/virtualMachines/name',
       };
     if (!sameName(parsed.subscriptionID, provider.subscriptionID))
       return {
         reason: 'InvalidSpec',
-        message: `spec.source.vm.id lies in subscription ${parsed.subscriptionID}, the provider is for ${provider.subscriptionID}`,
+        message: `spec.source.vm.id lies in subscription ${parsed.subscriptionID}, the provider is for ${provider.subscriptionID}. Make a new VMSnapshot that names a provider of that subscription`,
       };
     return { id: vm.id };
   }
@@ -202,7 +202,7 @@ function collectionFor(facts: SnapshotFacts, vm: VM, location: string): { id: st
       return {
         wait: {
           reason: 'ReferenceNotFound',
-          message: `spec.azure.collectionRef names RestorePointCollection ${named}, which is not there. Make it, or correct the name`,
+          message: `spec.azure.collectionRef names RestorePointCollection ${named}, which is not in this namespace. Make it, or a new VMSnapshot with the right name`,
         },
       };
     }
@@ -259,7 +259,7 @@ export function prepareAdoption(facts: SnapshotFacts, provider: AzureProvider, i
     return {
       refuse: {
         reason: 'InvalidSpec',
-        message: `spec.source.existing.id lies in subscription ${parsed.subscriptionID}, the provider is for ${provider.subscriptionID}`,
+        message: `spec.source.existing.id lies in subscription ${parsed.subscriptionID}, the provider is for ${provider.subscriptionID}. Make a new VMSnapshot that names a provider of that subscription`,
       },
     };
   }

@@ -7,14 +7,12 @@ import type { KindPolicy } from '../lifecycle/facts.ts';
 import { isAway } from '../lifecycle/replication.ts';
 import * as azure from './azure.ts';
 import type { SnapshotFacts, SnapshotNeighbours } from './facts.ts';
+import { nounOf } from './prepare.ts';
 import { recordedOf, statusOf } from './status.ts';
 import * as vmHeld from './vm-held.ts';
 
 export const snapshotPolicy: KindPolicy<VMSnapshot, SnapshotNeighbours> = {
-  noun: ({ provider }) =>
-    'provider' in provider && provider.provider !== undefined
-      ? provider.provider.capabilities.noun
-      : 'snapshot',
+  noun: nounOf,
   bounded: false,
   providerRef: (object) => object.spec.providerRef,
   recorded: recordedOf,

@@ -7,6 +7,13 @@ import { waitDelayMs } from '../settings.ts';
 import { sourceTrouble } from '../trouble.ts';
 import type { SnapshotFacts } from './facts.ts';
 
+/** What the vendor calls a snapshot. */
+export function nounOf({ provider }: Pick<SnapshotFacts, 'provider'>): string {
+  return 'provider' in provider && provider.provider !== undefined
+    ? provider.provider.capabilities.noun
+    : 'snapshot';
+}
+
 /** What a ClusterVMProvider does not grant; undefined where all is granted. */
 export function denial(
   facts: SnapshotFacts,

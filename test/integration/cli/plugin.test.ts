@@ -102,7 +102,7 @@ describe('snapshot', () => {
       '--ttl=1s',
       '--dry-run=server',
     );
-    expect(stderr).toContain('write a duration such as 2h30m, from 1m to 87600h');
+    expect(stderr).toContain('write a duration such as 2h30m, or 168h for 7 days, from 1m to 87600h');
     expect(code).toBe(1);
     const names = (await stage.list('VMSnapshot', namespace)).map(({ metadata }) => metadata.name);
     expect(names).not.toContain('short');

@@ -85,14 +85,14 @@ export const badObjects: BadObject[] = [
     name: 'no-provider',
     spec: through({ name: 'absent' }),
     reason: 'ReferenceNotFound',
-    says: [/VMProvider absent/, /Make it, or correct the name/],
+    says: [/VMProvider absent/, /not in this namespace/, /set providerRef\.kind/],
   },
   {
     what: 'a ClusterVMProvider that is not there',
     name: 'no-cluster-provider',
     spec: through({ kind: 'ClusterVMProvider', name: 'absent' }),
     reason: 'ReferenceNotFound',
-    says: [/ClusterVMProvider absent/, /Make it, or correct the name/],
+    says: [/ClusterVMProvider absent/, /Make it, or give the right name/],
   },
   {
     what: 'a provider that is not ready',
