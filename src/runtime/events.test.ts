@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createEventRecorder, type EventRecord, type EventRecorder, referenceTo } from './events.ts';
 import { TransportError } from './kube/errors.ts';
+import type { KubeObject } from './kube/types.ts';
 import { FakeClock } from './testing/fake-clock.ts';
 import { FakeKubeClient } from './testing/fake-kube-client.ts';
 
@@ -51,6 +52,17 @@ describe('the event recorder', () => {
         },
       },
     ]);
+  });
+
+  it('names the Events of an object in the order of time, by which kubectl describe shows them', async () => {
+    const { client, clock, recorder } = setUp();
+    for (const note of ['first', 'second', 'third']) {
+      recorder.record(record({ note }));
+      await clock.advance(1);
+    }
+    const names = client.writes.map((write) => (write.body as KubeObject).metadata.name);
+    expect(names.length).toBe(3);
+    expect(names).toEqual(names.toSorted());
   });
 
   it('writes Events of cluster-scoped objects into default', async () => {

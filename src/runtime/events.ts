@@ -148,7 +148,7 @@ class ApiEventRecorder implements EventRecorder {
     }
     // Events of cluster-scoped objects live in `default`, as those of client-go do.
     const namespace = regarding.namespace ?? 'default';
-    const name = `${regarding.name.slice(0, 220)}.${randomBytes(8).toString('hex')}`;
+    const name = `${regarding.name.slice(0, 220)}.${suffix(this.#clock.now())}`;
     remember(this.#seen, identity, { namespace, name, count: 1, since: now, lastWritten: now });
     const body = {
       apiVersion: apiVersionOf(eventResource),
@@ -214,6 +214,11 @@ function remember<V>(map: Map<string, V>, key: string, value: V): void {
     map.delete(oldest);
     break;
   }
+}
+
+/** kubectl describe shows the Events of an object by their names, so these go by time: 11 digits of it, 5 by chance. */
+function suffix(epochMs: number): string {
+  return `${epochMs.toString(16).padStart(11, '0')}${randomBytes(3).toString('hex').slice(0, 5)}`;
 }
 
 function cut(note: string): string {

@@ -3,6 +3,7 @@ import { Informer, type InformerOptions } from './informer.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { staticConnection } from './kube/connection.ts';
 import type { KubeObject, ResourceType } from './kube/types.ts';
+import { createLogger } from './log.ts';
 import { eventually } from './testing/eventually.ts';
 import {
   type EventStream,
@@ -235,26 +236,30 @@ describe('following', () => {
     expect(informer.stats().relists).toBe(0);
   });
 
-  it('opens a silent watch anew', async () => {
+  it('opens a silent watch anew, and makes no noise of it', async () => {
+    const lines: string[] = [];
     const { informer, server } = await start(
       (exchange, index) => {
         if (index === 0) streamList(exchange, 10, widget('a', 5));
         else exchange.stream().send('MODIFIED', widget('a', 11, 'blue'));
       },
-      { silenceMs: 100 },
+      { silenceMs: 100, log: createLogger({ destination: { write: (line) => lines.push(line) } }) },
     );
     await eventually('the change', () => informer.get('team', 'a')?.spec?.colour === 'blue');
     expect(server.requests[1]?.query.get('resourceVersion')).toBe('10');
+    expect(lines).toEqual([]);
   });
 
-  it('opens a watch anew whose headers never come', async () => {
+  it('opens a watch anew whose headers never come, and says so', async () => {
+    const lines: string[] = [];
     const { informer } = await start(
       (exchange, index) => {
         if (index > 0) streamList(exchange, 10, widget('a', 5));
       },
-      { silenceMs: 100 },
+      { silenceMs: 100, log: createLogger({ destination: { write: (line) => lines.push(line) } }) },
     );
     await informer.synced(AbortSignal.timeout(5_000));
+    expect(lines.join('')).toContain('nothing came for 100 ms');
   });
 
   it('keeps a watch open on which bookmarks come', async () => {

@@ -1,4 +1,7 @@
-/** Turns pino's JSON lines into `time LEVEL message key=value ..` for people. Stacks follow on their own lines. */
+/**
+ * Turns pino's JSON lines into `time LEVEL message key=value ..` for people. The stack of an error follows on its own
+ * lines; a warning has none, since it tells of others: a server, the network.
+ */
 export function textStream(target: { write(line: string): void }): { write(line: string): void } {
   return {
     write(line) {
@@ -9,7 +12,7 @@ export function textStream(target: { write(line: string): void }): { write(line:
       if (typeof err === 'object' && err !== null) {
         const { message: cause, stack: trace } = err as { message?: unknown; stack?: unknown };
         parts.push(`err=${inline(cause)}`);
-        if (typeof trace === 'string')
+        if (typeof trace === 'string' && level === 'error')
           stack = `\n${trace
             .split('\n')
             .map((each) => `    ${escapeControls(each)}`)

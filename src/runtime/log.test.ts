@@ -55,11 +55,22 @@ describe('the logger', () => {
       count: 3,
       err: new Error('broken'),
     });
-    const [first = '', second = ''] = (lines[0] ?? '').split('\n');
+    const [first = '', ...rest] = (lines[0] ?? '').split('\n');
     expect(first).toMatch(
       /^\S+Z WARN {2}looks odd object=team\/one note="a b\\nERROR fake" count=3 err=broken$/,
     );
-    expect(second).toMatch(/^ {4}Error: broken$/);
+    expect(rest).toEqual(['']);
+  });
+
+  it('shows in text where an error comes from, and not where a warning does', () => {
+    const { log, lines } = setUp({ format: 'text' });
+    log.warn('refused', { err: new Error('broken') });
+    log.error('failed', { err: new Error('broken') });
+    expect(lines[0]?.split('\n').length).toBe(2);
+    expect(lines[1]?.split('\n').slice(1, 3)).toEqual([
+      expect.stringMatching(/^ {4}Error: broken$/),
+      expect.stringMatching(/^ {8}at /),
+    ]);
   });
 
   it('keeps a message on one line in text', () => {

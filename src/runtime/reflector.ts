@@ -31,6 +31,12 @@ const initialEventsEnd = 'k8s.io/initial-events-end';
 /** The server's version history no longer reaches what we hold, so everything must be listed anew. */
 class RelistNeeded extends Error {}
 
+/**
+ * An open watch on which nothing came, not even a bookmark. API servers send none of a kind that nothing was written of
+ * for long, so this is no trouble: the next watch goes on from the same version.
+ */
+class QuietWatch extends Error {}
+
 /** Keeps the objects of one scope in a store like the server's: lists once, watches for ever, lists again only when it must. */
 export class Reflector<T extends KubeObject> {
   readonly #options: ReflectorOptions<T>;
@@ -101,7 +107,9 @@ export class Reflector<T extends KubeObject> {
         Math.min(asked ?? 0, longestRetryAfterMs),
         backoffDelay(this.#failures, backoff, random),
       );
-      if (failure !== undefined) {
+      if (failure instanceof QuietWatch) {
+        log.debug('watch was quiet, opening it anew', { silenceMs: this.#options.silenceMs });
+      } else if (failure !== undefined) {
         log.warn('watch failed, trying again', { err: failure, delayMs: Math.round(delay) });
       }
       await sleep(clock, delay, signal);
@@ -147,13 +155,17 @@ export class Reflector<T extends KubeObject> {
     const { client, resource, scope, labelSelector, fieldSelector, clock, random, silenceMs } = this.#options;
     let initial = this.#version === undefined;
     const mark = initial ? ++this.#mark : this.#mark;
+    let isOpen = false;
     const silence = new AbortController();
     const opened = clock.monotonic();
     // Looks at the time of the last event when it fires, so that an event need not touch the timer.
     const listen = () => {
       const left = Math.max(opened, this.#lastContact) + silenceMs - clock.monotonic();
       if (left > 0) disarm = clock.setTimer(left, listen);
-      else silence.abort(new Error(`nothing came for ${silenceMs} ms`));
+      else {
+        const Cause = isOpen && !initial ? QuietWatch : Error;
+        silence.abort(new Cause(`nothing came for ${silenceMs} ms`));
+      }
     };
     let disarm = clock.setTimer(silenceMs, listen);
     this.#connections++;
@@ -166,7 +178,10 @@ export class Reflector<T extends KubeObject> {
         sendInitialEvents: initial,
         timeoutSeconds: 300 + Math.floor(random() * 300),
         signal: AbortSignal.any([signal, silence.signal]),
-        onOpen: () => this.#heard(),
+        onOpen: () => {
+          isOpen = true;
+          this.#heard();
+        },
       });
       for await (const { type, object } of events) {
         this.#heard();
