@@ -287,6 +287,8 @@ export interface SnapshotDisk {
   /** The vendor's id of this disk's part. */
   snapshotID?: string;
   encryptionType?: string;
+  /** oVirt: a volume of Cinder, as in `VMDisk`. */
+  cinder?: boolean;
   /** The vendor's word, where it tells one for each disk. */
   state?: string;
 }

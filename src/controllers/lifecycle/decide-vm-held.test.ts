@@ -294,6 +294,24 @@ describe('an attempt whose outcome nobody recorded', () => {
   ]);
 });
 
+describe('a snapshot that is found in a list', () => {
+  const found = { lookUp: listed(vmHeldSnapshot({ disks: [] })) };
+  decisionTable([
+    [
+      'is read by itself before it is called ready: a list says nothing of its disks',
+      begun({ seen: found }),
+      { do: 'ReadSnapshot', ref },
+    ],
+    [
+      'is not ready where a disk of it is damaged',
+      begun({
+        seen: { ...found, snapshot: done(vmHeldSnapshot({ state: 'Failed' })), operation: operation('None') },
+      }),
+      { do: 'Remove', ref },
+    ],
+  ]);
+});
+
 describe('what was ready', () => {
   const available: VMSnapshotStatus = {
     ...creating,

@@ -482,8 +482,8 @@ function stillUnknown<O extends ManagedObject, N>(it: UnderWay<O, N>, trouble: T
 function follow<O extends ManagedObject, N>(it: UnderWay<O, N>, id: string, known?: Snapshot): Step {
   const { facts, policy, intent } = it;
   const view = policy.view(facts, intent.target);
-  // A list carries no costly view: what needs one is read by itself.
-  const costly = view.progress === true || view.configuration === true;
+  // A list carries no costly view, and of an engine no disks: what needs them is read by itself.
+  const costly = view.progress === true || view.configuration === true || intent.target.exclusive === true;
   const listed = known !== undefined && !(known.state === 'Succeeded' && costly) ? known : undefined;
   const outcome: Outcome<Snapshot> | undefined =
     facts.seen.snapshot ?? (listed && { kind: 'Done', value: listed });

@@ -42,7 +42,9 @@ export function achieved(
   if (target.configurationOnly === true)
     indications.push({ type: 'ConfigurationOnly', message: 'the configuration of the VM, and no disk' });
   if (snapshot.consistency !== undefined) return { level: snapshot.consistency, indications };
-  if (target.power === 'Off') return { level: 'Application', indications };
+  // A freeze that failed was of a VM that had been started meanwhile.
+  const unfrozen = indications.some(({ type }) => type === 'QuiesceFailed');
+  if (target.power === 'Off') return { level: unfrozen ? 'Crash' : 'Application', indications };
   // SPF: the kind of a checkpoint (Production or Standard) cannot be read (SPF sheet, section 6).
   if (target.quiesces !== true) return { indications };
   if (!quiesces(target) || target.power !== 'On') return { level: 'Crash', indications };

@@ -631,3 +631,54 @@ describe('the configuration of the VM', () => {
     expect(snapshotPolicy.epilogue(wanting({}), vmHeldSnapshot())).toBeUndefined();
   });
 });
+
+describe('the disks of what the engine finished', () => {
+  const ready = { is: 'Ready' };
+  const part = (id: string, more = {}) => ({ id, name: `name of ${id}`, osDisk: false, ...more });
+  const assessing = (wanted: Partial<SnapshotTarget>, ...parts: ReturnType<typeof part>[]) =>
+    snapshotPolicy.assess(
+      snapshotFacts({ object: aSnapshot({ spec: { source } }) }),
+      vmHeldTarget(wanted),
+      vmHeldSnapshot({ disks: parts }),
+    );
+  const unfit = (words: string) => ({
+    is: 'Unfit',
+    verdict: { reason: 'CreationFailed', message: expect.stringContaining(words) },
+  });
+  it.each<[string, ReturnType<typeof assessing>, object]>([
+    ['are none where the configuration alone was asked for', assessing({ configurationOnly: true }), ready],
+    [
+      'that came although the configuration alone was asked for are not what was asked for',
+      assessing({ configurationOnly: true }, part('disk-os')),
+      unfit('the configuration alone, and the vendor made the snapshot with name of disk-os besides'),
+    ],
+    [
+      'are those that were named, however they are written',
+      assessing({ includeDiskIDs: ['disk-os', 'disk-data'] }, part('DISK-DATA'), part('disk-os')),
+      ready,
+    ],
+    [
+      'lack one that was named',
+      assessing({ includeDiskIDs: ['disk-os', 'disk-data'] }, part('disk-os')),
+      unfit('without disk-data'),
+    ],
+    [
+      'are more than those that were named',
+      assessing({ includeDiskIDs: ['disk-os'] }, part('disk-os'), part('disk-data')),
+      unfit('with name of disk-data besides'),
+    ],
+    [
+      'of Cinder may have other ids in it',
+      assessing({ includeDiskIDs: ['disk-os'] }, part('volume', { cinder: true })),
+      ready,
+    ],
+    ['are as they are where all were asked for', assessing({}, part('disk-os')), ready],
+    [
+      'are as they are where it was adopted',
+      assessing({ includeDiskIDs: ['disk-os'], existingID: 'snapshot-1' }),
+      ready,
+    ],
+  ])('%s', (_sentence, assessment, expected) => {
+    expect(assessment).toMatchObject(expected);
+  });
+});

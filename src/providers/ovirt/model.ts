@@ -78,6 +78,8 @@ export interface EngineSnapshotDisk {
   provisionedBytes?: number;
   bootable?: boolean;
   snapshotID?: string;
+  /** As of a disk. */
+  storageType?: string;
 }
 
 /** One image of a disk in a storage domain that belongs to a snapshot. */
@@ -309,6 +311,7 @@ export function snapshotDisksIn(body: string): EngineSnapshotDisk[] {
         provisionedBytes: part.amount('provisioned_size') ?? part.amount('size'),
         bootable: part.flag('bootable'),
         snapshotID: part.one('snapshot')?.text('id'),
+        storageType: part.text('storage_type')?.toLowerCase(),
       }),
     };
   });

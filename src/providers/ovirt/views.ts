@@ -51,9 +51,7 @@ function diskView(disk: EngineDisk): VMDisk {
     osDisk: disk.bootable,
     ...(disk.provisionedBytes === undefined ? {} : { sizeBytes: disk.provisionedBytes }),
     ...(excluded === undefined ? {} : { excluded }),
-    ...(disk.storageType === 'cinder' || disk.storageType === 'managed_block_storage'
-      ? { cinder: true }
-      : {}),
+    ...(isCinder(disk) ? { cinder: true } : {}),
   };
 }
 
@@ -112,6 +110,9 @@ function stateOf(
   const unready = disks.find((disk) => disk.status !== 'ok');
   if (unready !== undefined)
     return { state: 'Locked', vendorState: `${status}, with ${unready.name} ${unready.status}` };
+  // Not there at all is damaged; a link in its place is what no engine is known to answer to a read.
+  if (entry.vm === undefined && entry.vmID !== undefined)
+    return { state: 'Unrecognised', vendorState: `${status}, with a link in place of the configuration` };
   if (entry.vm === undefined) return { state: 'Failed', vendorState: `${status}, without a configuration` };
   return { state: 'Succeeded', vendorState: status };
 }
@@ -125,8 +126,14 @@ function snapshotDiskView(disk: EngineSnapshotDisk): SnapshotDisk {
     osDisk: disk.bootable ?? false,
     ...(sizeBytes === undefined ? {} : { sizeBytes }),
     snapshotID: disk.imageID,
+    ...(isCinder(disk) ? { cinder: true } : {}),
     state: disk.status,
   };
+}
+
+/** What Cinder holds, by itself or by its library. */
+function isCinder({ storageType }: { storageType?: string }): boolean {
+  return storageType === 'cinder' || storageType === 'managed_block_storage';
 }
 
 /**
