@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { condition } from '../../api/conditions.ts';
 import { minutes } from '../testing/builders.ts';
-import { type Ending, type Life, noFaults, play } from '../testing/simulation.ts';
+import { type Ending, type Life, noFaults, play } from './testing/simulation.ts';
 
 const some = (...values: number[]) => fc.constantFrom(0, ...values);
 /** Early, when most is under way, or at any time. */

@@ -11,7 +11,14 @@ import type {
   VMOperator,
 } from '../../../providers/provider.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import type { Gate } from '../../testing/model-vendor.ts';
+import type { Chance } from '../../testing/life/chance.ts';
+import {
+  type CallFaults,
+  type Gate,
+  ModelCalls,
+  requestTimeoutMs,
+  unknown,
+} from '../../testing/life/model-calls.ts';
 import {
   aMarkedVM,
   aNewerSnapshot,
@@ -23,13 +30,7 @@ import {
 } from './builders.ts';
 
 /** How often what goes wrong, from 0 (never) to 1. */
-export interface RestoreFaults {
-  /** A write is refused before it has an effect. */
-  refuse: number;
-  /** The answer to a write is lost, before or after its effect. */
-  loseAnswer: number;
-  /** What was accepted fails later. */
-  fail: number;
+export interface RestoreFaults extends CallFaults {
   /** A restore that fails leaves the VM in preview. */
   halfWay: number;
   /** The guest takes no notice of a shutdown. */
@@ -38,10 +39,6 @@ export interface RestoreFaults {
   forget: number;
   /** Someone else is at work on the VM when it is free. */
   others: number;
-  /** A read gets no answer, or a 404 that proves nothing. */
-  loseRead: number;
-  /** A call takes many seconds. */
-  slow: number;
 }
 
 /** What the VM is like, and what may be done to it. */
@@ -82,8 +79,7 @@ interface NewVM {
   goneAt: number;
 }
 
-export const requestTimeoutMs = 30_000;
-export const settleMs = 60_000;
+const settleMs = 60_000;
 
 const never = Number.POSITIVE_INFINITY;
 /** Those that throw work away, or make something, when they are done twice. */
@@ -96,7 +92,8 @@ const once: readonly WriteKind[] = ['Restore', 'Preview', 'CreateVM'];
  */
 export class ModelVM {
   readonly #clock: Clock;
-  readonly #random: () => number;
+  readonly #calls: ModelCalls;
+  readonly #chance: Chance;
   readonly #faults: RestoreFaults;
   readonly #situation: Situation;
   readonly #operations = new Map<string, Operation>();
@@ -119,9 +116,10 @@ export class ModelVM {
   onSend: (kind: WriteKind, call: WriteCall) => Promise<void> = async () => undefined;
   onEffect: (what: string) => void = () => undefined;
 
-  constructor(clock: Clock, random: () => number, faults: RestoreFaults, situation: Situation) {
+  constructor(clock: Clock, chance: Chance, faults: RestoreFaults, situation: Situation) {
     this.#clock = clock;
-    this.#random = random;
+    this.#chance = chance;
+    this.#calls = new ModelCalls(clock, chance, faults);
     this.#faults = faults;
     this.#situation = situation;
     this.power = situation.wasOn ? 'On' : 'Off';
@@ -144,12 +142,7 @@ export class ModelVM {
 
   /** What one process talks to the vendor through. */
   operator(gate: Gate): VMOperator {
-    const read = async <T>(what: string, value: () => Outcome<T>): Promise<Outcome<T>> => {
-      await gate(this.#latency());
-      const outcome = this.#lostRead<T>(what) ?? value();
-      await gate(this.#latency());
-      return outcome;
-    };
+    const read = <T>(what: string, answer: () => Outcome<T>) => this.#calls.read(gate, what, answer);
     const { vendor } = this.#situation;
     const isSpf = vendor === 'spf';
     const { restore } = restoring;
@@ -224,10 +217,8 @@ export class ModelVM {
     gate: Gate,
     effect: (lateMs: number) => Outcome<OperationAccepted>,
   ): Promise<Outcome<OperationAccepted>> {
-    // Budget, token and connection: the wait before the first byte.
-    await gate(this.#latency());
-    if (this.#clock.monotonic() > (call.sendBefore ?? 0))
-      return { kind: 'NotSent', error: { code: 'TooLate', message: 'the window has passed' } };
+    const late = await this.#calls.beforeFirstByte(gate, call);
+    if (late !== undefined) return late;
     await this.onSend(kind, call);
     const { correlationID = '' } = call;
     if (this.sent.some((earlier) => earlier.correlationID === correlationID))
@@ -240,25 +231,25 @@ export class ModelVM {
     const entry: SentWrite = { kind, correlationID, answer: 'none' };
     this.sent.push(entry);
 
-    if (this.#chance(this.#faults.refuse)) {
-      await gate(this.#latency());
+    if (this.#chance.happens(this.#faults.refuse)) {
+      await gate(this.#calls.latency());
       entry.answer = 'refused';
       return this.#refusal();
     }
-    const lost = this.#chance(this.#faults.loseAnswer);
-    if (lost && this.#chance(0.4)) {
-      await gate(this.#between(0, requestTimeoutMs));
+    const lost = this.#chance.happens(this.#faults.loseAnswer);
+    if (lost && this.#chance.happens(0.4)) {
+      await gate(this.#chance.between(0, requestTimeoutMs));
       return unknown;
     }
-    const inMs = lost ? this.#late(requestTimeoutMs - 100) : this.#latency();
-    const lateMs = lost ? this.#late(settleMs - 1_000) : 0;
+    const inMs = lost ? this.#chance.late(requestTimeoutMs - 100) : this.#calls.latency();
+    const lateMs = lost ? this.#chance.late(settleMs - 1_000) : 0;
     let answer = unknown as Outcome<OperationAccepted>;
     // The request is on its way, whatever becomes of the process that sent it.
     this.#clock.setTimer(inMs, () => {
       answer = effect(lateMs);
       this.onEffect(`${kind} ${answer.kind}`);
     });
-    await gate(lost ? this.#between(0, requestTimeoutMs) : inMs + 10);
+    await gate(lost ? this.#chance.between(0, requestTimeoutMs) : inMs + 10);
     if (lost) return unknown;
     entry.answer = answer.kind === 'Done' || answer.kind === 'Pending' ? 'accepted' : 'refused';
     return answer;
@@ -268,12 +259,12 @@ export class ModelVM {
     if (!this.#situation.mayStop) this.wrongs.push('a VM was stopped that was not to be');
     const running = this.power === 'On' || (how === 'PowerOff' && this.#goingDown);
     if (this.#lock !== undefined || !running) return conflict('Later', 'VM is not running');
-    const ignored = how === 'Shutdown' && this.#chance(this.#faults.deaf);
+    const ignored = how === 'Shutdown' && this.#chance.happens(this.#faults.deaf);
     this.power = 'Busy';
     this.#goingDown = true;
     // Some guests take no notice, others never come to an end.
-    if (ignored && this.#chance(0.5)) return { kind: 'Done', value: {} };
-    this.#after(this.#between(2_000, 60_000), () => {
+    if (ignored && this.#chance.happens(0.5)) return { kind: 'Done', value: {} };
+    this.#after(this.#chance.between(2_000, 60_000), () => {
       if (!this.#goingDown) return;
       this.#goingDown = false;
       this.power = ignored ? 'On' : 'Off';
@@ -286,9 +277,9 @@ export class ModelVM {
     if (this.#lock !== undefined) return conflict('Later', 'VM is locked');
     if (this.power !== 'Off' && this.power !== 'Suspended') return conflict('Never', 'VM is running');
     const before = this.power;
-    const fails = this.#chance(this.#faults.fail);
+    const fails = this.#chance.happens(this.#faults.fail);
     this.power = 'Busy';
-    this.#after(this.#between(2_000, 60_000), () => {
+    this.#after(this.#chance.between(2_000, 60_000), () => {
       this.power = fails ? before : 'On';
     });
     return { kind: 'Done', value: {} };
@@ -307,15 +298,15 @@ export class ModelVM {
     const obstacle = this.#obstacle();
     if (obstacle !== undefined) return obstacle;
     const end = this.#begin(call, lateMs, 'a restore');
-    const fails = this.#chance(this.#faults.fail);
-    const halfWay = fails && this.#situation.vendor === 'ovirt' && this.#chance(this.#faults.halfWay);
-    if (halfWay && this.#chance(0.3)) {
+    const fails = this.#chance.happens(this.#faults.fail);
+    const halfWay = fails && this.#situation.vendor === 'ovirt' && this.#chance.happens(this.#faults.halfWay);
+    if (halfWay && this.#chance.happens(0.3)) {
       // The commit is refused within the request: the refusal is the answer, and the preview stays.
       this.#enterPreview(target);
       end(failedAtVendor);
       return conflict('Later', 'the commit was refused');
     }
-    this.#after(this.#between(5_000, 180_000), () => {
+    this.#after(this.#chance.between(5_000, 180_000), () => {
       if (halfWay) this.#enterPreview(target);
       else if (!fails) this.#becomes(target);
       end(fails ? failedAtVendor : undefined);
@@ -329,8 +320,8 @@ export class ModelVM {
     const obstacle = this.#obstacle();
     if (obstacle !== undefined) return obstacle;
     const end = this.#begin(call, lateMs, 'a preview');
-    const fails = this.#chance(this.#faults.fail);
-    this.#after(this.#between(5_000, 60_000), () => {
+    const fails = this.#chance.happens(this.#faults.fail);
+    this.#after(this.#chance.between(5_000, 60_000), () => {
       if (!fails) this.#enterPreview(target);
       end(fails ? failedAtVendor : undefined);
     });
@@ -343,8 +334,8 @@ export class ModelVM {
     const obstacle = this.#obstacle();
     if (obstacle !== undefined) return obstacle;
     const end = this.#begin(call, lateMs, how);
-    const fails = this.#chance(this.#faults.fail);
-    this.#after(this.#between(5_000, 60_000), () => {
+    const fails = this.#chance.happens(this.#faults.fail);
+    this.#after(this.#chance.between(5_000, 60_000), () => {
       if (!fails) {
         this.previewOf = undefined;
         if (how === 'Commit') this.#losesNewer();
@@ -361,8 +352,8 @@ export class ModelVM {
       return { kind: 'Invalid', error: { code: 'NameInUse', message: 'the name is in use' } };
     }
     const now = this.#clock.monotonic();
-    const fails = this.#chance(this.#faults.fail);
-    const doneAt = now + this.#between(5_000, 300_000);
+    const fails = this.#chance.happens(this.#faults.fail);
+    const doneAt = now + this.#chance.between(5_000, 300_000);
     const end = this.#record(call, lateMs);
     this.#newVMs.push({ target, readyAt: fails ? never : doneAt, goneAt: fails ? doneAt : never });
     this.#after(doneAt - now, () => end(fails ? failedAtVendor : undefined));
@@ -414,7 +405,7 @@ export class ModelVM {
   }
 
   #record({ correlationID = '' }: WriteCall, lateMs: number): (failure: Failure | undefined) => void {
-    const forgotten = this.#chance(this.#faults.forget);
+    const forgotten = this.#chance.happens(this.#faults.forget);
     const operation: Operation = {
       state: 'Running',
       visibleAt: forgotten ? never : this.#clock.monotonic() + lateMs,
@@ -428,9 +419,9 @@ export class ModelVM {
 
   /** Others take snapshots of the VM, or move it, whenever it is free. */
   #meddle(): void {
-    this.#clock.setTimer(this.#between(0, 600_000), () => {
-      if (this.#chance(this.#faults.others) && this.#lock === undefined && this.power !== 'Busy')
-        this.#after(this.#between(1_000, 60_000), this.#lockFor('a snapshot of others'));
+    this.#clock.setTimer(this.#chance.between(0, 600_000), () => {
+      if (this.#chance.happens(this.#faults.others) && this.#lock === undefined && this.power !== 'Busy')
+        this.#after(this.#chance.between(1_000, 60_000), this.#lockFor('a snapshot of others'));
       this.#meddle();
     });
   }
@@ -471,20 +462,9 @@ export class ModelVM {
     });
   }
 
-  #lostRead<T>(what: string): Outcome<T> | undefined {
-    if (!this.#chance(this.#faults.loseRead)) return undefined;
-    const error = { code: 'ECONNRESET', message: `reading the ${what}` };
-    const kinds: Failure[] = [
-      { kind: 'Unavailable', error },
-      { kind: 'Throttled', afterMs: 20_000, error },
-      { kind: 'NotFound', what: 'Unproven', error },
-    ];
-    return kinds[Math.floor(this.#between(0, kinds.length))];
-  }
-
   #refusal(): Failure {
     const error = { code: 'Refused', message: 'refused' };
-    const kinds: Failure[] = [
+    return this.#chance.oneOf<Failure>([
       { kind: 'Throttled', afterMs: 20_000, error },
       { kind: 'Denied', cause: 'Permission', error },
       { kind: 'Conflict', retry: 'Later', error },
@@ -492,33 +472,13 @@ export class ModelVM {
       { kind: 'Unavailable', error },
       { kind: 'LimitReached', limit: 'Quota', error },
       { kind: 'Invalid', error },
-    ];
-    return kinds[Math.floor(this.#between(0, kinds.length))] as Failure;
+    ]);
   }
 
   #after(ms: number, then: () => void): void {
     this.#clock.setTimer(ms, then);
   }
-
-  #latency(): number {
-    return this.#chance(this.#faults.slow) ? this.#between(0, 20_000) : this.#between(10, 500);
-  }
-
-  /** As late as it can be, half of the time. */
-  #late(limitMs: number): number {
-    return this.#chance(0.5) ? limitMs : this.#between(0, limitMs);
-  }
-
-  #between(low: number, high: number): number {
-    return low + this.#random() * (high - low);
-  }
-
-  #chance(probability: number): boolean {
-    return this.#random() < probability;
-  }
 }
-
-const unknown: Failure = { kind: 'Unknown', error: { code: 'ECONNRESET', message: 'the answer was lost' } };
 
 const failedAtVendor: Failure = {
   kind: 'Failed',

@@ -1,4 +1,4 @@
-import type { Failure, Outcome, WriteCall } from '../../providers/outcome.ts';
+import type { Failure, Outcome, WriteCall } from '../../../providers/outcome.ts';
 import type {
   CreateAccepted,
   OperationAccepted,
@@ -6,10 +6,12 @@ import type {
   Snapshot,
   SnapshotTarget,
   VMOperator,
-} from '../../providers/provider.ts';
-import type { Clock } from '../../runtime/clock.ts';
-import { aVMOperator, engineVM, vmHeldSnapshot } from './builders.ts';
-import type { Gate, VendorFaults } from './model-vendor.ts';
+} from '../../../providers/provider.ts';
+import type { Clock } from '../../../runtime/clock.ts';
+import { aVMOperator, engineVM, vmHeldSnapshot } from '../../testing/builders.ts';
+import type { Chance } from '../../testing/life/chance.ts';
+import { type Gate, ModelCalls, requestTimeoutMs, unknown } from '../../testing/life/model-calls.ts';
+import type { VendorFaults } from './model-vendor.ts';
 
 interface Entry {
   id: string;
@@ -24,8 +26,7 @@ interface Entry {
   removal: { endsAt: number; fails: boolean } | undefined;
 }
 
-export const requestTimeoutMs = 30_000;
-export const settleMs = 120_000;
+const settleMs = 120_000;
 
 /**
  * One VM of an oVirt engine, as far as the protocol can tell (oVirt sheet, sections 6, 8 and 12): ids that are given
@@ -34,7 +35,8 @@ export const settleMs = 120_000;
  */
 export class ModelEngine {
   readonly #clock: Clock;
-  readonly #random: () => number;
+  readonly #calls: ModelCalls;
+  readonly #chance: Chance;
   readonly #faults: VendorFaults;
   readonly #foreign: Snapshot[];
   readonly #cinder: boolean;
@@ -45,21 +47,15 @@ export class ModelEngine {
   readonly #events = new Map<string, { startedAt: number; endedAt: number; failed: boolean }>();
   readonly sent: { name: string; correlationID: string }[] = [];
   readonly wrongs: string[] = [];
-  reads = 0;
   /** Since when the guest is frozen. */
   frozenAt: number | undefined;
 
   /** @param cinder whether its disks are Cinder's, for which the guest may be frozen by a call */
-  constructor(
-    clock: Clock,
-    random: () => number,
-    faults: VendorFaults,
-    foreign: Snapshot[],
-    cinder: boolean,
-  ) {
+  constructor(clock: Clock, chance: Chance, faults: VendorFaults, foreign: Snapshot[], cinder: boolean) {
     this.#cinder = cinder;
     this.#clock = clock;
-    this.#random = random;
+    this.#chance = chance;
+    this.#calls = new ModelCalls(clock, chance, faults);
     this.#faults = faults;
     this.#foreign = foreign;
   }
@@ -75,19 +71,12 @@ export class ModelEngine {
     });
   }
 
-  get pending(): boolean {
-    return false;
+  get reads(): number {
+    return this.#calls.reads;
   }
 
   provider(gate: Gate): VMOperator {
-    const read = async <T>(what: string, answer: () => Outcome<T>): Promise<Outcome<T>> => {
-      await gate(this.#latency());
-      this.reads++;
-      const lost = this.#lost(what);
-      const outcome = lost ?? answer();
-      await gate(this.#latency());
-      return outcome;
-    };
+    const read = <T>(what: string, answer: () => Outcome<T>) => this.#calls.read(gate, what, answer);
     return aVMOperator({
       requestTimeoutMs,
       settleMs,
@@ -106,29 +95,28 @@ export class ModelEngine {
   }
 
   async #create(target: SnapshotTarget, call: WriteCall, gate: Gate): Promise<Outcome<CreateAccepted>> {
-    await gate(this.#latency());
-    if (this.#clock.monotonic() > (call.sendBefore ?? 0))
-      return { kind: 'NotSent', error: { code: 'TooLate', message: 'the window has passed' } };
+    const late = await this.#calls.beforeFirstByte(gate, call);
+    if (late !== undefined) return late;
     const correlationID = call.correlationID ?? '';
     if (this.sent.some((earlier) => earlier.name === target.name || earlier.correlationID === correlationID))
       this.wrongs.push(`attempt ${target.name} was sent twice, or under an old correlation id`);
     this.sent.push({ name: target.name, correlationID });
-    if (this.#chance(this.#faults.refuse) || this.#busy()) {
-      await gate(this.#latency());
+    if (this.#chance.happens(this.#faults.refuse) || this.#busy()) {
+      await gate(this.#calls.latency());
       return conflict;
     }
-    const lost = this.#chance(this.#faults.loseAnswer);
-    if (lost && this.#chance(0.4)) {
-      await gate(this.#between(0, requestTimeoutMs));
+    const lost = this.#chance.happens(this.#faults.loseAnswer);
+    if (lost && this.#chance.happens(0.4)) {
+      await gate(this.#chance.between(0, requestTimeoutMs));
       return unknown;
     }
     const sentAt = this.#clock.monotonic();
-    const madeAt = sentAt + (lost ? this.#between(0, requestTimeoutMs - 100) : this.#latency());
+    const madeAt = sentAt + (lost ? this.#chance.between(0, requestTimeoutMs - 100) : this.#calls.latency());
     let entry: Entry | undefined;
     this.#clock.setTimer(madeAt - sentAt, () => {
       entry = this.#takesEffect(target, correlationID);
     });
-    await gate(lost ? this.#between(0, requestTimeoutMs) : madeAt - sentAt + 10);
+    await gate(lost ? this.#chance.between(0, requestTimeoutMs) : madeAt - sentAt + 10);
     if (lost) return unknown;
     if (entry === undefined) return conflict;
     return {
@@ -145,15 +133,15 @@ export class ModelEngine {
         `${target.name} was made while there was ${this.#entries.map((other) => other.target.name).join(', ')}`,
       );
     const now = this.#clock.monotonic();
-    const failing = this.#chance(this.#faults.fail);
+    const failing = this.#chance.happens(this.#faults.fail);
     const entry: Entry = {
       id: this.#activeID,
       target,
       correlationID,
       madeAt: now,
-      doneAt: now + this.#between(5_000, 180_000),
+      doneAt: now + this.#chance.between(5_000, 180_000),
       createdAt: new Date(this.#clock.now()).toISOString(),
-      fails: !failing ? 'no' : this.#chance(0.5) ? 'vanishes' : 'leftover',
+      fails: !failing ? 'no' : this.#chance.happens(0.5) ? 'vanishes' : 'leftover',
       removal: undefined,
     };
     this.#activeID = `id-${++this.#ids}`;
@@ -183,46 +171,45 @@ export class ModelEngine {
   }
 
   async #remove(id: string, call: WriteCall, gate: Gate): Promise<Outcome<OperationAccepted>> {
-    await gate(this.#latency());
+    await gate(this.#calls.latency());
     this.#settle();
     if (this.#foreign.some((stranger) => stranger.id === id) || id === this.#activeID)
       this.wrongs.push(`${id}, which is not ours, was asked to be removed`);
-    if (this.#chance(this.#faults.refuseRemoval) || this.#busy()) {
-      await gate(this.#latency());
+    if (this.#chance.happens(this.#faults.refuseRemoval) || this.#busy()) {
+      await gate(this.#calls.latency());
       return conflict;
     }
     const entry = this.#entries.find((candidate) => candidate.id === id);
-    const lost = this.#chance(this.#faults.loseAnswer);
+    const lost = this.#chance.happens(this.#faults.loseAnswer);
     const correlationID = `${call.correlationID}-${this.#clock.monotonic()}`;
-    if (entry !== undefined && !(lost && this.#chance(0.4))) {
+    if (entry !== undefined && !(lost && this.#chance.happens(0.4))) {
       const now = this.#clock.monotonic();
-      const fails = this.#chance(this.#faults.refuseRemoval);
-      entry.removal = { endsAt: now + this.#between(1_000, 60_000), fails };
+      const fails = this.#chance.happens(this.#faults.refuseRemoval);
+      entry.removal = { endsAt: now + this.#chance.between(1_000, 60_000), fails };
       this.#events.set(correlationID, { startedAt: now, endedAt: entry.removal.endsAt, failed: fails });
     }
-    await gate(lost ? this.#between(0, requestTimeoutMs) : this.#latency());
+    await gate(lost ? this.#chance.between(0, requestTimeoutMs) : this.#calls.latency());
     if (lost) return unknown;
     if (entry === undefined) return { kind: 'Done', value: {} };
     return { kind: 'Pending', value: { token: `events ${correlationID}` } };
   }
 
   async #freeze(call: WriteCall, gate: Gate): Promise<Outcome<void>> {
-    await gate(this.#latency());
-    if (this.#clock.monotonic() > (call.sendBefore ?? 0))
-      return { kind: 'NotSent', error: { code: 'TooLate', message: 'the window has passed' } };
-    if (this.#chance(this.#faults.refuse)) return conflict;
-    const lost = this.#chance(this.#faults.loseAnswer);
-    if (!(lost && this.#chance(0.4))) this.frozenAt ??= this.#clock.monotonic();
-    await gate(this.#latency());
+    const late = await this.#calls.beforeFirstByte(gate, call);
+    if (late !== undefined) return late;
+    if (this.#chance.happens(this.#faults.refuse)) return conflict;
+    const lost = this.#chance.happens(this.#faults.loseAnswer);
+    if (!(lost && this.#chance.happens(0.4))) this.frozenAt ??= this.#clock.monotonic();
+    await gate(this.#calls.latency());
     return lost ? unknown : { kind: 'Done', value: undefined };
   }
 
   async #thaw(gate: Gate): Promise<Outcome<void>> {
-    await gate(this.#latency());
-    if (this.#chance(this.#faults.refuse)) return conflict;
+    await gate(this.#calls.latency());
+    if (this.#chance.happens(this.#faults.refuse)) return conflict;
     this.frozenAt = undefined;
-    await gate(this.#latency());
-    return this.#chance(this.#faults.loseAnswer) ? unknown : { kind: 'Done', value: undefined };
+    await gate(this.#calls.latency());
+    return this.#chance.happens(this.#faults.loseAnswer) ? unknown : { kind: 'Done', value: undefined };
   }
 
   #get(id: string): Outcome<Snapshot> {
@@ -245,7 +232,7 @@ export class ModelEngine {
     const error = { code: '69', message: 'the engine failed' };
     return {
       state: 'Failed',
-      failure: { kind: 'Failed', transient: !this.#chance(this.#faults.failForGood), error },
+      failure: { kind: 'Failed', transient: !this.#chance.happens(this.#faults.failForGood), error },
     };
   }
 
@@ -259,36 +246,12 @@ export class ModelEngine {
       createdAt: entry.createdAt,
     });
   }
-
-  #lost(what: string): Failure | undefined {
-    if (!this.#chance(this.#faults.loseRead)) return undefined;
-    const error = { code: 'ECONNRESET', message: `reading the ${what}` };
-    const kinds: Failure[] = [
-      { kind: 'Unavailable', error },
-      { kind: 'Throttled', afterMs: 20_000, error },
-      { kind: 'NotFound', what: 'Unproven', error },
-    ];
-    return kinds[Math.floor(this.#between(0, kinds.length))];
-  }
-
-  #latency(): number {
-    return this.#chance(this.#faults.slow) ? this.#between(0, 20_000) : this.#between(10, 500);
-  }
-
-  #between(low: number, high: number): number {
-    return low + this.#random() * (high - low);
-  }
-
-  #chance(probability: number): boolean {
-    return this.#random() < probability;
-  }
 }
 
 /** For whose disks the guest may be frozen by a call. */
 const vm = engineVM();
 const cinderVM = { ...vm, disks: vm.disks.map((disk) => ({ ...disk, cinder: true })) };
 
-const unknown: Failure = { kind: 'Unknown', error: { code: 'ECONNRESET', message: 'the answer was lost' } };
 const conflict: Failure = {
   kind: 'Conflict',
   retry: 'Later',
