@@ -551,7 +551,7 @@ describe('what the engine finished', () => {
   });
   const unfit = { is: 'Unfit', verdict: { reason: 'ConsistencyNotMet' } };
   it.each<[string, ReturnType<typeof assessing>, object]>([
-    ['can be used', assessing({}), { is: 'Ready', verdict: { message: 'snapshot x can be used' } }],
+    ['can be used', assessing({}), { is: 'Ready' }],
     [
       'is good enough where the guest was frozen and FileSystem is required',
       assessing(require('FileSystem')),
@@ -581,6 +581,14 @@ describe('what the engine finished', () => {
     ],
   ])('%s', (_sentence, assessment, expected) => {
     expect(assessment).toMatchObject(expected);
+  });
+});
+
+it('is called what its vendor calls it', () => {
+  const object = aSnapshot({ spec: { source } });
+  const facts = snapshotFacts({ object, provider: { state: 'Ready', provider: aVMOperator() } });
+  expect(snapshotPolicy.assess(facts, vmHeldTarget(), vmHeldSnapshot())).toMatchObject({
+    verdict: { message: `snapshot ${vmHeldSnapshot().name} can be used` },
   });
 });
 

@@ -11,7 +11,7 @@ import { pollDelayMs } from '../settings.ts';
 import { troubleOf } from '../trouble.ts';
 import { achieved, fallsShort } from './achieved.ts';
 import type { SnapshotFacts, SnapshotNeighbours } from './facts.ts';
-import { adoptionObstacle, denial, sourceDenial, unreadable } from './prepare.ts';
+import { adoptionObstacle, denial, nounOf, sourceDenial, unreadable } from './prepare.ts';
 import { recordedOf } from './status.ts';
 
 type SnapshotPolicy = KindPolicy<VMSnapshot, SnapshotNeighbours>;
