@@ -109,6 +109,12 @@ export class Reflector<T extends KubeObject> {
       );
       if (failure instanceof QuietWatch) {
         log.debug('watch was quiet, opening it anew', { silenceMs: this.#options.silenceMs });
+      } else if (failure instanceof ApiError && failure.status === 429) {
+        // As after an installation, while the server prepares to serve new kinds.
+        log.info('the API server is busy, trying again', {
+          said: failure.message,
+          delayMs: Math.round(delay),
+        });
       } else if (failure !== undefined) {
         log.warn('watch failed, trying again', { err: failure, delayMs: Math.round(delay) });
       }
