@@ -1,6 +1,7 @@
 /** The live screen as lines of text: a pure function of what the API server has. */
 import { kinds } from '../../src/api/kinds.ts';
 import type { DiskReplicationStatus } from '../../src/api/v1alpha1/common.ts';
+import type { RestorePointCollection } from '../../src/api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from '../../src/api/v1alpha1/restore-point-copy.ts';
 import type { VMRestore } from '../../src/api/v1alpha1/vm-restore.ts';
 import type { VMSnapshot } from '../../src/api/v1alpha1/vm-snapshot.ts';
@@ -20,7 +21,7 @@ import type { Observation, ShownEvent } from './observation.ts';
 
 export interface FrameOptions {
   columns: number;
-  /** Lines that there is room for; events give way first. */
+  /** Lines that there is room for: events give way first, then what is ready, then the disks of a copy. */
   rows: number;
   /** Milliseconds. */
   now: number;
@@ -32,66 +33,96 @@ export interface FrameOptions {
   notice?: string | undefined;
 }
 
+/** A part of the screen: a title, and rows that give way by and by where there is no room for all. */
+interface Section {
+  title: string;
+  rows: Row[];
+}
+
+interface Row {
+  line: string;
+  /** What becomes of it where there is no room: what is ready is counted only, what hangs below a row goes. */
+  role: 'ready' | 'open' | 'below';
+}
+
 /** Draws everything, at most `rows` lines of at most `columns` characters. */
 export function frame(observation: Observation, options: FrameOptions): string[] {
   const { columns, rows, paint, elapsedMs } = options;
-  const { providers, snapshots, copies, restores, collections, events } = observation;
+  const { events } = observation;
   const time = span(elapsedMs);
-  const lines = [
+  const head = [
     `${paint('bold', padded('Keyframe demo', columns - time.length))}${time}`,
-    paint(
-      'dim',
-      cut(
-        'All below is .status of objects in a real kube-apiserver, and Events. The vendors are simulated.',
-        columns,
-      ),
-    ),
+    paint('dim', cut('What the objects in a real API server say. The vendors are simulated.', columns)),
   ];
-  if (options.notice !== undefined) lines.push(paint('yellow', cut(options.notice, columns)));
-  const names = [...providers, ...collections, ...snapshots, ...copies, ...restores].map(titleOf);
-  const shared = {
-    ...options,
-    nameWidth: Math.min(Math.max(20, ...names.map(({ length }) => length)), 44, Math.floor(columns * 0.4)),
-  };
-  const section = (title: string, body: string[]) => {
-    if (body.length > 0) lines.push('', paint('bold', title), ...body);
-  };
-  section(
-    'PROVIDERS',
-    providers.map((provider) =>
-      row(provider, [provider.status?.product?.name, provider.status?.product?.apiVersion], shared),
-    ),
-  );
-  section(
-    'SNAPSHOTS',
-    snapshots.map((snapshot) => row(snapshot, snapshotDetails(snapshot), shared)),
-  );
-  section(
-    'COPIES',
-    copies.flatMap((copy) => [row(copy, copyDetails(copy, options.now), shared), ...diskLines(copy, shared)]),
-  );
-  section(
-    'RESTORES',
-    restores.map((restore) => row(restore, restoreDetails(restore), shared)),
-  );
-  section(
-    'COLLECTIONS, made for them',
-    collections.map((collection) => {
-      const { location, restorePoints } = collection.status ?? {};
-      const points = restorePoints === undefined ? undefined : counted(restorePoints.total, 'restore point');
-      return row(collection, [location, points], shared);
-    }),
-  );
+  if (options.notice !== undefined) head.push(paint('yellow', cut(options.notice, columns)));
+  const sections = sectionsOf(observation, options).filter((section) => section.rows.length > 0);
+  // The first of these that leaves nothing out which still moves.
+  const fits = [spacious, dense, counting, terse].map((draw) => [...head, ...draw(sections, paint)]);
+  const lines = fits.find(({ length }) => length <= rows) ?? fits.at(-1) ?? head;
   const room = Math.min(rows - lines.length - 2, 10);
   if (room > 0)
-    section(
-      'EVENTS',
-      events.slice(-room).map((event) => eventLine(event, shared)),
-    );
+    lines.push('', paint('bold', 'EVENTS'), ...events.slice(-room).map((event) => eventLine(event, options)));
   return lines.slice(0, rows);
 }
 
-type RowOptions = FrameOptions & { nameWidth: number };
+function sectionsOf(observation: Observation, options: FrameOptions): Section[] {
+  const { providers, snapshots, copies, restores, collections } = observation;
+  const { columns, now } = options;
+  const shown = [...providers, ...collections, ...snapshots, ...copies, ...restores];
+  const names = shown.map(titleOf);
+  const reasons = shown.map(reasonOf);
+  const shared = {
+    ...options,
+    nameWidth: Math.min(Math.max(20, ...names.map(({ length }) => length)), 44, Math.floor(columns * 0.4)),
+    reasonWidth: Math.min(Math.max(12, ...reasons.map(({ length }) => length)), Math.floor(columns / 4)),
+  };
+  const listed = <T extends AnyObject>(objects: T[], details: (object: T) => (string | undefined)[]) =>
+    objects.map(
+      (object): Row => ({
+        line: row(object, details(object), shared),
+        role: readyOf(object)?.status === 'True' ? 'ready' : 'open',
+      }),
+    );
+  return [
+    { title: 'PROVIDERS', rows: listed(providers, providerDetails) },
+    { title: 'SNAPSHOTS', rows: listed(snapshots, snapshotDetails) },
+    {
+      title: 'COPIES',
+      rows: copies.flatMap((copy) => [
+        ...listed([copy], (one) => copyDetails(one, now)),
+        ...diskLines(copy, shared).map((line): Row => ({ line, role: 'below' })),
+      ]),
+    },
+    { title: 'RESTORES', rows: listed(restores, restoreDetails) },
+    { title: 'COLLECTIONS, made for them', rows: listed(collections, collectionDetails) },
+  ];
+}
+
+type Drawn = (sections: Section[], paint: Paint) => string[];
+
+const spacious: Drawn = (sections, paint) =>
+  sections.flatMap(({ title, rows }) => ['', paint('bold', title), ...rows.map(({ line }) => line)]);
+
+/** Without empty lines. */
+const dense: Drawn = (sections, paint) => spacious(sections, paint).filter((line) => line !== '');
+
+/** What is ready is counted beside the title. */
+const counting: Drawn = (sections, paint) => withCounts(sections, paint, ['open', 'below']);
+
+/** Without the disks, too. */
+const terse: Drawn = (sections, paint) => withCounts(sections, paint, ['open']);
+
+function withCounts(sections: Section[], paint: Paint, shown: Row['role'][]): string[] {
+  return sections.flatMap(({ title, rows }) => {
+    const ready = rows.filter(({ role }) => role === 'ready').length;
+    const all = rows.filter(({ role }) => role !== 'below').length;
+    const open = rows.filter(({ role }) => shown.includes(role));
+    const head = `${paint('bold', title)}  ${paint(ready === all ? 'green' : 'dim', `${ready} of ${all} ready`)}`;
+    return [head, ...(ready === all ? [] : open.map(({ line }) => line))];
+  });
+}
+
+type RowOptions = FrameOptions & { nameWidth: number; reasonWidth: number };
 
 /** What an object is called on the screen: providers are of two kinds, hence with kubectl's short name. */
 function titleOf({ kind, metadata }: AnyObject): string {
@@ -99,9 +130,13 @@ function titleOf({ kind, metadata }: AnyObject): string {
   return `${kinds[kind].shortName}/${metadata.name}`;
 }
 
+function reasonOf(object: AnyObject): string {
+  return readyOf(object)?.reason ?? 'not seen yet';
+}
+
 /** One object: a sign, its name, the reason of Ready, and what else is to say of it; its message unless it is ready. */
 function row(object: AnyObject, details: (string | undefined)[], options: RowOptions): string {
-  const { columns, paint, glyphs, nameWidth } = options;
+  const { columns, paint, glyphs, nameWidth, reasonWidth } = options;
   const ready = readyOf(object);
   const [glyph, style] =
     ready?.status === 'True'
@@ -112,9 +147,18 @@ function row(object: AnyObject, details: (string | undefined)[], options: RowOpt
   const told = details.filter((detail) => detail !== undefined);
   const text = ready?.status === 'True' || told.length > 0 ? told.join(', ') : (ready?.message ?? '');
   const head = `  ${padded(titleOf(object), nameWidth)}  `;
-  const reason = padded(ready?.reason ?? 'not seen yet', Math.min(20, Math.floor(columns / 4)));
+  const reason = padded(reasonOf(object), reasonWidth);
   const rest = columns - head.length - reason.length - 2;
   return `${paint(style, glyph)} ${head.slice(2)}${paint(style, reason)}  ${cut(text, Math.max(0, rest))}`;
+}
+
+function providerDetails({ status }: Observation['providers'][number]): (string | undefined)[] {
+  return [status?.product?.name, status?.product?.apiVersion];
+}
+
+function collectionDetails({ status }: RestorePointCollection): (string | undefined)[] {
+  const { location, restorePoints } = status ?? {};
+  return [location, restorePoints === undefined ? undefined : counted(restorePoints.total, 'restore point')];
 }
 
 function snapshotDetails(snapshot: VMSnapshot): (string | undefined)[] {
@@ -177,7 +221,7 @@ function diskLines({ status }: RestorePointCopy, options: RowOptions): string[] 
   ];
 }
 
-function eventLine(event: ShownEvent, { columns, paint }: RowOptions): string {
+function eventLine(event: ShownEvent, { columns, paint }: FrameOptions): string {
   const time = clock(Date.parse(event.eventTime));
   const object = `${event.regarding.kind}/${event.regarding.name}`;
   const text = cut(`${object}: ${event.reason}: ${event.note}`, Math.max(0, columns - time.length - 2));

@@ -14,15 +14,21 @@ import { type Act, actDue, acts, copyName, manifests, namespace } from './scene.
 
 const usage = `Usage: npm run demo -- [options]
 
-Starts a real control plane (etcd, kube-apiserver), a simulated Azure, oVirt engine and SPF, and the operator on this
-machine, applies providers, snapshots, restores and a copy to another region, and shows how their status moves until
-all are done. Then it tells how to go on by hand, and stays until Ctrl-C. Nothing is left behind.
+Starts a real control plane (etcd, kube-apiserver), a simulated Azure, oVirt
+engine and SPF, and the operator on this machine, applies providers, snapshots,
+restores and a copy to another region, and shows how their status moves until
+all are done. Then it tells how to go on by hand, and stays until Ctrl-C.
+Nothing is left behind.
 
-The first start on a machine downloads or builds kube-apiserver, which takes some minutes; see docs/development.md.
+The first start on a machine downloads or builds kube-apiserver, which takes
+some minutes; see docs/development.md.
 
-  --exit            end when all is ready: code 0, or 1 when something failed or was not ready in time
-  --timeout <n>     seconds until "in time" is over, from when the manifests are applied (300)
-  --plain           a line for each change, as where the output is no terminal, in place of the live screen
+  --exit            end when all is ready: code 0, or 1 when something failed or
+                    was not ready in time
+  --timeout <n>     seconds until "in time" is over, from when the manifests are
+                    applied (300)
+  --plain           a line for each change, as where the output is no terminal,
+                    in place of the live screen
   --help            this text
 `;
 
@@ -78,7 +84,7 @@ async function play(backstage: Backstage, timeoutMs: number): Promise<number> {
   const wanted = manifests(backstage.vendors);
   const counts = (kind: string) => wanted.filter((one) => one.kind.endsWith(kind)).length;
   say(
-    `applying the manifests of test/demo/scene.ts: ${counts('Provider')} providers, ${counts('VMSnapshot')} snapshots, ${counts('VMRestore')} restores and a copy`,
+    `applying ${counts('Provider')} providers, ${counts('VMSnapshot')} snapshots, ${counts('VMRestore')} restores and a copy (test/demo/scene.ts)`,
   );
   const open: Act[] = [...acts];
   await backstage.cluster.apply(wanted);

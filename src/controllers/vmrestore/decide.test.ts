@@ -379,6 +379,18 @@ describe('before a restore begins', () => {
       says('UnsupportedByProvider', 'spec.memory is set, but checkpoints choose themselves'),
     ],
     [
+      'a new VM is wanted of a vendor that only puts back: says which strategy there is',
+      fresh(
+        { spec: { strategy: 'NewVM', newVM: { name: 'copy' } } },
+        provider({
+          capabilities: {
+            restore: { ...restoring.restore, newVM: 'checkpoints make no VMs' },
+          } as VMOperator['capabilities'],
+        }),
+      ),
+      says('UnsupportedByProvider', 'make no VMs. Make a new VMRestore with strategy: InPlace'),
+    ],
+    [
       'a disk is named that is not there: refuses, and names those that are',
       fresh({ spec: { disks: { ids: ['swap'] } } }, { seen: allRead }),
       says('InvalidSpec', 'its disks are os, data'),

@@ -72,6 +72,24 @@ describe('frame', () => {
     for (const line of lines) expect(Array.from(line).length).toBeLessThanOrEqual(columns);
   });
 
+  it('counts what is ready where there is no room for all, so that what moves is seen', () => {
+    const ready = Array.from({ length: 20 }, (_, index) => snapshot(`ready-${index}`, 'Available', 'True'));
+    const crowded = observation({
+      snapshots: [...ready, snapshot('moving', 'Provisioning')],
+      copies: [copy('first-copy', [100, 50])],
+      events: [event(1)],
+    });
+    expect(frame(crowded, options)).toContain('SNAPSHOTS');
+    const lines = frame(crowded, { ...options, rows: 12 });
+    expect(lines).toContain('SNAPSHOTS  20 of 21 ready');
+    expect(lines.some((line) => line.includes('ready-1'))).toBe(false);
+    expect(lines.some((line) => line.includes('moving'))).toBe(true);
+    expect(lines.some((line) => line.includes('disk-1'))).toBe(true);
+    const fewest = frame(crowded, { ...options, rows: 6 });
+    expect(fewest.some((line) => line.includes('disk-1'))).toBe(false);
+    expect(fewest.at(-1)).toContain('first-copy');
+  });
+
   it('shows the last events, as many as there is room for', () => {
     const lines = frame(many, { ...options, rows: 20 });
     expect(lines.at(-1)).toContain('event number 49');
