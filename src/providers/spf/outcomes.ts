@@ -53,6 +53,9 @@ export interface OutcomeRow {
 const permissionHint =
   'Give the user role of the subscription the permission Checkpoint (CheckpointRestoreOnly only restores), and for restores with power Start, Stop and Shutdown';
 
+const gatewayHint =
+  "It is not SPF that says so: look at what stands before it, such as IIS' own rules (addresses, client certificates) or a proxy";
+
 /**
  * What the errors of SPF and VMM mean, of answers and of jobs. The first row that fits holds. No error body of
  * SPF's is public (SPF sheet, section 10): where VMM's numbers are published they decide, else codes and words as
@@ -104,8 +107,13 @@ export const outcomeTable: OutcomeRow[] = [
 ];
 
 /** What a status means where no row of the table fits. */
-function byStatus(status: number): ToFailure {
-  if (status === 403) return withHint(permissionHint, denied);
+function byStatus(response: HttpResponse, { form }: ErrorBody): ToFailure {
+  const { status } = response;
+  if (status === 403) {
+    // IIS and proxies refuse addresses, clear text and certificates: no role of VMM's helps there.
+    const isSPFs = form !== 'Other' || response.body.trim() === '';
+    return withHint(isSPFs ? permissionHint : gatewayHint, denied);
+  }
   if (status === 409 || status === 412 || status === 423) return later;
   if (status === 405) {
     return withHint('Something between Keyframe and SPF may stop the method', unsupported);
@@ -132,6 +140,7 @@ export function failureOf(response: HttpResponse, context: RequestContext): Fail
     const failure = row?.to(error);
     // Only what a repetition would not change; the rest is the server's trouble.
     if (failure?.kind === 'Denied') return failure;
+    if (failure?.kind === 'NotFound') return { ...failure, what: 'Unproven' };
     const afterMs = waitOf(response, context.now);
     return { kind: 'Unavailable', ...(afterMs === undefined ? {} : { afterMs }), error };
   }
@@ -139,7 +148,7 @@ export function failureOf(response: HttpResponse, context: RequestContext): Fail
   if (status === 404 || status === 410) {
     return { kind: 'NotFound', what: absentOf(response, body, context), error };
   }
-  return byStatus(status)(error);
+  return byStatus(response, body)(error);
 }
 
 /** Only what was to be made says by such an answer that what it needs is absent; else it may speak of anything. */
@@ -154,7 +163,7 @@ export function withAuthenticationHint(failure: Failure, door: Door, used: Authe
   const hint = taken.includes(used)
     ? door === 'SPF'
       ? 'The account must be in the local group SPF_VMM of the server, and the site must offer this way of authentication in IIS'
-      : 'It must be good for the subscription in spec.spf.url'
+      : 'It must be good for the subscription in spec.spf.url, and must not have run out'
     : `spec.spf.auth is ${used}, and ${doorNames[door]} takes ${taken.join(' or ')}`;
   return { ...failure, error: hinted(failure.error, hint) };
 }
@@ -226,37 +235,53 @@ export function errorBodyOf(response: HttpResponse): ErrorBody {
 
 function jsonError(json: JSONRecord | undefined): ErrorBody | undefined {
   const error = recordOf(json?.['odata.error']) ?? recordOf(json?.error);
-  if (error === undefined) return undefined;
-  const message = textOf(recordOf(error.message)?.value) ?? textOf(error.message) ?? '';
-  const inner = textOf(recordOf(error.innererror)?.message);
-  return errorBody('OData', textOf(error.code), message, inner);
+  if (error !== undefined) {
+    const message = textOf(recordOf(error.message)?.value) ?? textOf(error.message) ?? '';
+    return errorBody('OData', textOf(error.code), [message, ...innerMessages(error.innererror)]);
+  }
+  // Azure Pack's own layer, where it answers in JSON.
+  const [code, message] = [textOf(json?.Code), textOf(json?.Message)];
+  return code === undefined && message === undefined
+    ? undefined
+    : errorBody('AzurePack', code, [message ?? '']);
+}
+
+/** What caused an error, and what caused that: the innermost one is VMM's. */
+function innerMessages(error: unknown, depth = 0): string[] {
+  const inner = recordOf(error);
+  if (inner === undefined || depth >= maxCauses) return [];
+  const message = textOf(recordOf(inner.message)?.value) ?? textOf(inner.message) ?? '';
+  return [message, ...innerMessages(inner.internalexception ?? inner.innererror, depth + 1)];
 }
 
 function xmlError(text: string): ErrorBody | undefined {
   const root = parseXML(text);
   if (root?.name === 'error') {
-    const inner = childOf(childOf(root, 'innererror'), 'message')?.text;
-    return errorBody('OData', childOf(root, 'code')?.text, childOf(root, 'message')?.text ?? '', inner);
+    const messages: string[] = [];
+    let cause = root;
+    for (let depth = 0; depth <= maxCauses; depth += 1) {
+      messages.push(childOf(cause, 'message')?.text ?? '');
+      const next = childOf(cause, 'innererror') ?? childOf(cause, 'internalexception');
+      if (next === undefined) break;
+      cause = next;
+    }
+    return errorBody('OData', childOf(root, 'code')?.text, messages);
   }
   if (root?.name === 'Error') {
-    return errorBody(
-      'AzurePack',
-      childOf(root, 'Code')?.text,
-      childOf(root, 'Message')?.text ?? '',
-      undefined,
-    );
+    return errorBody('AzurePack', childOf(root, 'Code')?.text, [childOf(root, 'Message')?.text ?? '']);
   }
   return undefined;
 }
 
-/** The outer message is often a general one, and the inner one VMM's. */
-function errorBody(
-  form: ErrorForm,
-  code: string | undefined,
-  outer: string,
-  inner: string | undefined,
-): ErrorBody {
-  const message = inner === undefined || outer.includes(inner) ? outer : `${outer} ${inner}`.trim();
+/** Of a chain of causes no more are read. */
+const maxCauses = 8;
+
+/** The outer message is often a general one, and the innermost VMM's: all that say something of their own. */
+function errorBody(form: ErrorForm, code: string | undefined, messages: string[]): ErrorBody {
+  const message = messages.reduce(
+    (all, one) => (all.includes(one.trim()) ? all : `${all} ${one.trim()}`.trimStart()),
+    '',
+  );
   const name = code?.trim() ?? '';
   return { form, ...(name === '' ? {} : { code: name }), numbers: numbersIn(message), message };
 }

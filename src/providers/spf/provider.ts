@@ -263,7 +263,7 @@ class ServiceRootProvider implements VMOperator {
       const job = await this.#jobs.get({ id: jobID, stampID: vm.stampID }, call);
       if (succeeded(job)) return this.#endOf(operation, job.value, call);
       // A request id need not be a job's, and a job may take a while to show.
-      if (job.kind !== 'NotFound') return job;
+      if (!isNoJob(job) && !mayBeNoJob(job, operation)) return job;
     }
     return this.#stateByVM(operation, call);
   }
@@ -313,7 +313,7 @@ class ServiceRootProvider implements VMOperator {
     if (busy === undefined && mostRecentTaskID !== undefined) {
       const job = await this.#client.getJob({ id: mostRecentTaskID, stampID: key.stampID }, call);
       // Tasks that are not jobs, or are kept no longer, hold up nobody.
-      if (!succeeded(job) && job.kind !== 'NotFound') return job;
+      if (!succeeded(job) && !isNoJob(job)) return job;
       if (succeeded(job) && job.value.state === 'Running')
         busy = `VMM is at work on it: ${jobWords(job.value)}`;
     }
@@ -382,11 +382,20 @@ class ServiceRootProvider implements VMOperator {
     const keys = keysOf(ref);
     if ('kind' in keys) return keys;
     const written = markedTexts(texts.name, texts.displayName, texts.description);
-    return this.#accepted(
+    const isWritten = async (): Promise<boolean> => {
+      const row = await this.#client.getCheckpoint(keys.checkpoint, call);
+      return (
+        succeeded(row) && row.value.name === written.name && row.value.description === written.description
+      );
+    };
+    // Nothing tells whether VMM makes a job of it; where it makes none, the row is all that tells of its end.
+    if (await isWritten()) return done({});
+    const accepted = await this.#accepted(
       { kind: 'describe', vm: keys.vm, subject: ref.id },
       () => this.#client.describeCheckpoint(keys.checkpoint, written, call),
       call,
     );
+    return succeeded(accepted) && (await isWritten()) ? done(accepted.value) : accepted;
   }
 
   async previewSnapshot(): Promise<Outcome<OperationAccepted>> {
@@ -510,7 +519,7 @@ class ServiceRootProvider implements VMOperator {
     const changed = task === undefined ? baseline !== undefined : !sameGUID(task, baseline);
     if (task !== undefined && changed) {
       const job = await this.#jobs.get({ id: task, stampID: vm.stampID }, call);
-      if (!succeeded(job) && job.kind !== 'NotFound') return job;
+      if (!succeeded(job) && !isNoJob(job)) return job;
       if (succeeded(job)) {
         if (cmdlets[kind].test(job.value.cmdlet)) return this.#endOf(operation, job.value, call);
         someoneIsAtWork ||= job.value.state === 'Running';
@@ -530,6 +539,21 @@ const cmdlets: Record<Operation['kind'], RegExp> = {
   describe: /^Set-(SC)?VMCheckpoint$/i,
   power: /^(Start|Stop)-(SC)?(VirtualMachine|VM)$/i,
 };
+
+/** Whether SPF says, in whichever way, that there is no job of an id: nothing tells of the status for that. */
+function isNoJob({ kind }: Failure): boolean {
+  return kind === 'NotFound' || kind === 'Invalid' || kind === 'Unsupported' || kind === 'Failed';
+}
+
+/**
+ * Whether what was read in place of a job may say the same: an internal error, or that the role may not read it. What
+ * the VM shows then tells of everything but a restore, which leaves nothing that could be seen.
+ */
+function mayBeNoJob(failure: Failure, { kind }: Operation): boolean {
+  if (kind === 'restore') return false;
+  const isRefused = failure.kind === 'Denied' && failure.cause === 'Permission';
+  return isRefused || (failure.kind === 'Unavailable' && failure.error.status === 500);
+}
 
 const neverMade = 'never made';
 

@@ -1,11 +1,14 @@
+import { hinted } from '../failures.ts';
 import { type HttpResponse, parseJSON } from '../http.ts';
 import { listOf, MalformedAnswer, recordOf, textOf } from '../json.ts';
-import { type Call, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
+import { markedNameIn } from '../marked-text.ts';
+import { type Call, type Failure, mapOutcome, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
 import { childOf, childrenOf, parseXML } from '../xml.ts';
 import { type Entity, entityOf, pageOf } from './odata/answer.ts';
 import {
   entityPath,
   filterPath,
+  isGUID,
   type Key,
   type Literal,
   nextPath,
@@ -19,6 +22,7 @@ import {
   expectSame,
   type Job,
   jobOf,
+  keyOf,
   type VirtualMachine,
   virtualMachineOf,
 } from './wire.ts';
@@ -95,6 +99,8 @@ export class VMMClient {
       virtualMachineOf,
       call,
     );
+    if (!succeeded(found) && found.error.code === 'AnswerTooLarge')
+      return { ...found, error: hinted(found.error, 'Name the VM by id and stampID, which needs no list') };
     return filtered(
       found,
       (vm) =>
@@ -232,8 +238,10 @@ export class VMMClient {
     const whole = async (): Promise<Outcome<object>> => {
       const entity = await this.#get('VMCheckPoints', key, 'getCheckpoint', (members) => members, call);
       if (!succeeded(entity)) return entity;
-      // Whether a PUT resets what it leaves out is contradictory (SPF sheet, section 4): it leaves out nothing.
-      return { kind: 'Done', value: { 'odata.type': 'VMM.VMCheckPoint', ...entity.value, ...changes } };
+      // Whether a PUT resets what it leaves out is contradictory (SPF sheet, section 4): it leaves out nothing. But an
+      // action that SPF still shows was carried out before, and is not to be once more.
+      const known = { ...entity.value, VMCheckPointAction: null };
+      return { kind: 'Done', value: { 'odata.type': 'VMM.VMCheckPoint', ...known, ...changes } };
     };
     const body = { ...changes, 'odata.type': 'VMM.VMCheckPoint' };
     return this.#update('VMCheckPoints', key, operation, body, whole, call);
@@ -288,30 +296,36 @@ export class VMMClient {
       target: 'Key',
       read: (response) => {
         const entity = entityOf(response);
-        const found = { id: textOf(entity.ID) ?? '', stampID: textOf(entity.StampId) ?? '' };
-        expectSame(found, key, nouns[set]);
+        expectSame(keyOf(entity, `a ${nouns[set]}`), key, nouns[set]);
         return { kind: 'Done', value: read(entity) };
       },
     });
   }
 
-  /** All entities of a set that equal what is wanted, and perhaps others: filters may be ignored. */
-  async #list<T>(
+  /** All entities of a set that equal what is wanted, each once, and perhaps others: filters may be ignored. */
+  async #list<T extends Key>(
     set: SetName,
     wanted: Record<string, Literal>,
     operation: string,
     read: (entity: Entity) => T,
     call: Call,
   ): Promise<Outcome<T[]>> {
+    const pages = async (path: string): Promise<Outcome<T[]>> => {
+      // Of rows of others nothing need be understood.
+      const readWanted = (entity: Entity) => (mayEqual(entity, wanted) ? read(entity) : undefined);
+      const found = await this.#pages(set, path, operation, call, readWanted);
+      return mapOutcome(found, (rows) => eachOnce(rows.filter((row) => row !== undefined)));
+    };
     if (!this.#unfiltered.has(set)) {
-      const found = await this.#pages(set, filterPath(set, wanted), operation, call, read);
+      const found = await pages(filterPath(set, wanted));
       // Some properties cannot be queried, and everything has to be fetched (SPF sheet, section 4).
-      if (found.kind !== 'Invalid') return found;
-      const all = await this.#pages(set, filterPath(set, {}), operation, call, read);
-      if (succeeded(all)) this.#unfiltered.add(set);
+      if (succeeded(found) || !mayRefuseFilter(found)) return found;
+      const all = await pages(filterPath(set, {}));
+      // An internal error may have been of the moment.
+      if (succeeded(all) && found.error.status !== 500) this.#unfiltered.add(set);
       return succeeded(all) ? all : found;
     }
-    return this.#pages(set, filterPath(set, {}), operation, call, read);
+    return pages(filterPath(set, {}));
   }
 
   /**
@@ -373,6 +387,32 @@ export class VMMClient {
       },
     };
   }
+}
+
+/** Whether a list may have failed for its filter alone: nothing tells with which status SPF refuses one. */
+function mayRefuseFilter({ kind, error: { status } }: Failure): boolean {
+  if (kind === 'Invalid' || kind === 'Unsupported') return true;
+  return kind === 'Unavailable' && (status === 500 || status === 501);
+}
+
+/**
+ * Whether a row may be one that is wanted. A checkpoint of no VM, which the model allows, is none; but where it bears
+ * our mark, its VM is only not known.
+ */
+function mayEqual(entity: Entity, wanted: Record<string, Literal>): boolean {
+  return Object.entries(wanted).every(([name, literal]) => {
+    const value = entity[name];
+    if (value === undefined || 'boolean' in literal) return true;
+    const isNone = value === null || value === '';
+    if ('text' in literal) return !isNone && (typeof value !== 'string' || value === literal.text);
+    if (isNone) return [entity.Name, entity.Description].some((text) => markedNameIn(textOf(text)));
+    return typeof value !== 'string' || !isGUID(value) || sameGUID(value, literal.guid);
+  });
+}
+
+/** What was made or removed while the pages were read may be on two of them. */
+function eachOnce<T extends Key>(rows: T[]): T[] {
+  return [...new Map(rows.map((row) => [`${row.stampID}/${row.id}`, row])).values()];
 }
 
 const nouns: Record<SetName, string> = {

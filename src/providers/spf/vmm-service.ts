@@ -10,6 +10,7 @@ import { type HttpRequest, type HttpResponse, headerOf } from '../http.ts';
 import { MalformedAnswer } from '../json.ts';
 import type { Call, Outcome, WriteCall } from '../outcome.ts';
 import { createSender, type Sender, type SPFAuth } from './authentication/sender.ts';
+import { entityOf } from './odata/answer.ts';
 import { isGUID } from './odata/uri.ts';
 import { failureOf, type RequestContext, requestIDOf, withAuthenticationHint } from './outcomes.ts';
 import type { ServiceRoot } from './service-root.ts';
@@ -125,10 +126,13 @@ export function jobIDOf(response: HttpResponse): string | undefined {
 }
 
 /** Throws a MalformedAnswer where a write without an entity was answered with something else than an acceptance. */
-export function expectAcceptance({ status }: HttpResponse): void {
+export function expectAcceptance(response: HttpResponse): void {
+  const { status, body } = response;
   // 204 is what SPF answers; OData 3 allows 200 with the entity, and 202 for what is not done yet.
   if (![200, 202, 204].includes(status))
     throw new MalformedAnswer(`the answer ${status} is none to such a request`);
+  // The sign-in page of something on the way is a 200, too.
+  if (body.trim() !== '') entityOf(response);
 }
 
 /** `3.0;` and `1.0;` come with a semicolon; a version beyond 3 is another protocol. */

@@ -360,6 +360,110 @@ describe('which job it is', () => {
   });
 });
 
+describe('a job that cannot be read', () => {
+  /** Nothing tells with which status SPF says that there is no job of an id. */
+  const statuses = [400, 403, 404, 500, 501];
+  const unreadable = (status: number) =>
+    bench.spf.faults.add({
+      kind: 'respond',
+      status,
+      operation: 'Jobs_Get',
+      body: { 'odata.error': { code: '', message: { lang: 'en-US', value: 'Nothing to see here.' } } },
+    });
+
+  test.each(statuses.filter((status) => status !== 501))(
+    'says nothing of a checkpoint that is there, whatever its status: %i',
+    async (status) => {
+      const { token = '' } = must(await create());
+      await finished(token);
+      unreadable(status);
+      expect(must(await bench.provider.getOperation(token, read()))).toEqual({ state: 'Succeeded' });
+    },
+  );
+
+  test.each(statuses)('is no end of a restore, and no word that there was none: %i', async (status) => {
+    const { id } = bench.spf.addCheckpoint({ vmId: bench.vm.id });
+    const before = baseline().baseline;
+    const restore = { containerID: bench.container, vmID: bench.vm.id, snapshotID: id, name: 'x' };
+    const { token = '' } = must(await bench.provider.restoreSnapshot({ ...restore, ...baseline() }, write()));
+    await finished(token);
+    unreadable(status);
+    const says = async () => {
+      const outcome = await bench.provider.getOperation(token, read());
+      return outcome.kind === 'Done' ? outcome.value : outcome.kind;
+    };
+    // Whether or not the VM names it as its last task yet.
+    const vm = bench.spf.world.requireVm(bench.vm.id);
+    const named = vm.mostRecentTaskId;
+    const isAbsent = status === 400 || status === 404;
+    for (const [task, absent] of [
+      [named, { state: 'None', overwritten: true }],
+      [before, { state: 'None' }],
+    ] as const) {
+      vm.mostRecentTaskId = task;
+      expect(await says()).toEqual(isAbsent ? absent : status === 403 ? 'Denied' : 'Unavailable');
+    }
+  });
+
+  test.each([400, 404])('holds up nobody: %i', async (status) => {
+    unreadable(status);
+    expect(must(await bench.provider.inspectVM(bench.container, read())).busy).toBeUndefined();
+  });
+});
+
+describe('a sign-in page with a 200', () => {
+  const page = '<!DOCTYPE html><html><body>Please sign in</body></html>';
+
+  test.each<[operation: string, write: () => Promise<unknown>]>([
+    [
+      'VMCheckPoints_Restore',
+      () => {
+        const { id } = bench.spf.addCheckpoint({ vmId: bench.vm.id });
+        const restore = { containerID: bench.container, vmID: bench.vm.id, snapshotID: id, name: 'x' };
+        return bench.provider.restoreSnapshot(restore, write());
+      },
+    ],
+    [
+      'VMCheckPoints_Delete',
+      () => {
+        const { id } = bench.spf.addCheckpoint({ vmId: bench.vm.id });
+        return bench.provider.deleteSnapshot(ref(id), write());
+      },
+    ],
+    ['VirtualMachines_Stop', () => bench.provider.stopVM(bench.container, 'PowerOff', write())],
+  ])('is no acceptance of %s', async (_operation, send) => {
+    for (const method of ['MERGE', 'DELETE'])
+      bench.spf.faults.add({ kind: 'respond', status: 200, body: page, method });
+    expect(await send()).toMatchObject({ kind: 'Unknown', error: { code: 'MalformedAnswer' } });
+  });
+});
+
+describe('the words of a checkpoint', () => {
+  const texts = { name: mark, description: 'new' };
+  const describe = (id: string) => bench.provider.describeSnapshot(ref(id), texts, write());
+  const writes = () => bench.spf.requests.filter(({ method }) => method !== 'GET');
+
+  test('are not written where they are there already, and known to be there without a job', async () => {
+    const { id } = bench.spf.addCheckpoint({ vmId: bench.vm.id });
+    bench.spf.world.durations.updateSeconds = 0;
+    expect((await describe(id)).kind).toBe('Done');
+    expect(writes()).toHaveLength(1);
+    expect((await describe(id)).kind).toBe('Done');
+    expect(writes()).toHaveLength(1);
+  });
+
+  test('restore nothing, though SPF shows the action of the last restore and takes but PUT', async () => {
+    bench.spf.behave({ merge: 'method-not-allowed' });
+    const { id } = bench.spf.addCheckpoint({ vmId: bench.vm.id });
+    const { id: ID, stampId: StampId } = { id, stampId: bench.vm.stampId };
+    const row = { ID, StampId, VMId: bench.vm.id, Name: 'a', VMCheckPointAction: 'Restore' };
+    bench.spf.faults.add({ kind: 'respond', status: 200, body: row, operation: 'VMCheckPoints_Get' });
+    must(await describe(id));
+    expect(bench.spf.everRestored()).toEqual([]);
+    expect(writes().map(({ operation: what }) => what)).not.toContain('VMCheckPoints_Restore');
+  });
+});
+
 describe('several jobs are watched by one list', () => {
   async function startJobs(): Promise<string[]> {
     const tokens: string[] = [];
@@ -433,6 +537,71 @@ describe('a list is complete or a failure', () => {
     const found = must(await list());
     expect(found.map(({ name }) => name).toSorted()).toEqual(own);
     expect(bench.spf.contractViolations).toEqual([]);
+  });
+
+  test.each([400, 500, 501])('where a filter is refused with a %i', async (status) => {
+    bench.spf.faults.add({ kind: 'respond', status, operation: 'VMCheckPoints_List', path: 'filter' });
+    expect(
+      must(await list())
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(own);
+  });
+
+  const row = (members: object) => ({
+    ID: crypto.randomUUID(),
+    StampId: bench.vm.stampId.toUpperCase(),
+    VMId: bench.vm.id.toUpperCase(),
+    Name: 'own',
+    CheckpointID: null,
+    ...members,
+  });
+  const answering = (value: object[]) =>
+    bench.spf.faults.add({
+      kind: 'respond',
+      status: 200,
+      body: { value },
+      operation: ['VMCheckPoints_List', 'VirtualMachines_List'],
+    });
+
+  test('whatever is wrong with rows of others, or of no VM', async () => {
+    answering([
+      row({}),
+      row({ VMId: null, ID: 'no id' }),
+      row({ VMId: '', CheckpointID: 7 }),
+      row({ VMId: crypto.randomUUID(), CheckpointID: 'none' }),
+      row({ StampId: crypto.randomUUID(), ID: null }),
+    ]);
+    expect(must(await list()).map(({ name }) => name)).toEqual(['own']);
+  });
+
+  test.each<[string, object]>([
+    ['a row of the VM is not understood', { CheckpointID: 'none' }],
+    ['one that bears a mark names no VM', { VMId: null, Description: `[${mark}]` }],
+    ['it is not known of which VM one is', { VMId: 17 }],
+    ['one does not say of which VM it is', { VMId: undefined }],
+  ])('and fails where %s', async (_name, members) => {
+    answering([row({}), row(members)]);
+    expect(await list()).toMatchObject({ kind: 'Unavailable', error: { code: 'MalformedAnswer' } });
+  });
+
+  test('with each row once, though pages show it twice', async () => {
+    const twice = row({});
+    answering([twice, { ...twice, ID: `{${twice.ID.toUpperCase()}}` }]);
+    expect(must(await list())).toHaveLength(1);
+    // One VM on two pages is not two VMs of a name.
+    bench.spf.faults.clear();
+    const vm = { ID: bench.vm.id, StampId: bench.vm.stampId, Name: 'web', Status: 'Running' };
+    answering([vm, { ...vm, Name: null, ID: crypto.randomUUID() }, vm]);
+    expect(must(await bench.provider.getVM({ name: 'web' }, read())).id).toBe(bench.vm.id);
+  });
+
+  test('and says what helps where it is too long to be read', async () => {
+    bench.spf.faults.add({ kind: 'huge-body', bytes: 20_000_000, operation: 'VirtualMachines_List' });
+    expect(await bench.provider.getVM({ name: 'web' }, read())).toMatchObject({
+      kind: 'Unavailable',
+      error: { code: 'AnswerTooLarge', message: expect.stringContaining('by id and stampID') },
+    });
   });
 
   test('and fails with any of its pages', async () => {

@@ -346,7 +346,7 @@ describe('a restore', () => {
     const id = await made();
     for (const expected of [['MERGE', 'PUT'], ['PUT']]) {
       bench.spf.resetCounts();
-      const texts = { name: mark, description: 'x' };
+      const texts = { name: mark, description: `before ${expected[0]}` };
       const { token } = must(await bench.provider.describeSnapshot(ref(id), texts, write()));
       await finished(token);
       const methods = bench.spf.requests.map(({ method }) => method).filter((method) => method !== 'GET');
@@ -435,7 +435,7 @@ describe('an inspection', () => {
     const id = await made();
     bench.spf.skip(60);
     bench.spf.world.durations.updateSeconds = 3_600;
-    must(await bench.provider.describeSnapshot(ref(id), { name: mark }, write()));
+    must(await bench.provider.describeSnapshot(ref(id), { name: mark, description: 'x' }, write()));
     bench.spf.skip(10);
     const { busy } = must(await bench.provider.inspectVM(bench.container, read()));
     expect(busy).toMatch(/Change properties of checkpoint \(Running, \d+ %\)/);

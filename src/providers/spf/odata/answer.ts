@@ -70,9 +70,10 @@ function rootOf(response: HttpResponse): Root {
     : { json, isVerbose: false };
 }
 
-/** A server that fails in the middle of an answer can only say so within it, after its 200. */
+/** A server that fails in the middle of an answer can only say so within it, after its 200. No property is so called. */
 function refuseError(json: object, response: HttpResponse): void {
-  if ('odata.error' in json) throw malformed(response, 'data', 'an error in the middle of them');
+  if ('odata.error' in json || 'error' in json)
+    throw malformed(response, 'data', 'an error in the middle of them');
 }
 
 function linkOf(link: unknown, response: HttpResponse): { nextLink?: string } {
