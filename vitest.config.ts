@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // In CI nobody starts a test again by hand when the machine stood still for a while; a second failure is one.
@@ -5,6 +6,8 @@ const retry = process.env.CI === 'true' ? 1 : 0;
 
 export default defineConfig({
   test: {
+    // Tests of the operator mostly wait, for vendors that take their time: two at a time even on a small machine.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {

@@ -346,7 +346,8 @@ describe('a VMRestore on an engine of today', () => {
       expect(made('clone')).toMatchObject([{ status: 'down' }]);
       expect(object.status?.restored).toEqual({ vmID: made('clone')[0]?.id, vmName: 'clone' });
       const found = [...engine.world.vms.values()].find(({ name }) => name === 'clone');
-      expect(found?.description).toContain(`${metadata.uid}-1`);
+      // On a busy machine the first attempt may not be sent in time, and give way to a second.
+      expect(found?.description).toMatch(new RegExp(`${metadata.uid}-\\d\\]$`));
       expect(source.now).toMatchObject({ status: 'up', contents: ['changed', 'changed'] });
     });
 
