@@ -518,6 +518,30 @@ describe('the first write', () => {
       { do: 'WriteIntent', intent: intent('Restore', { memory: false, baseline: 't1' }) },
     ],
     [
+      'holds the last task anew once the VM was stopped, so that the stop is not taken for the restore',
+      begun(
+        { Shutdown: 'Done' },
+        read(inspected({ vm: aRestorableVM({ taskID: 'the stop' }) })),
+        stopAndStart,
+      ),
+      { do: 'WriteIntent', intent: { step: 'Restore', attempt: 2, target: { baseline: 'the stop' } } },
+    ],
+    ...(['the stop', 'before the stop'] as const).map((baseline): Row => {
+      const second = {
+        ...target({ memory: false, baseline }),
+        name: markedName({ cluster, uid, attempt: 2 }),
+      };
+      const seen = {
+        ...read(inspected({ vm: aRestorableVM({ taskID: 'the stop' }) })),
+        intent: { ...intent('Restore'), attempt: 2, target: second },
+      };
+      return [
+        `is claimed only where its last task is the stop: ${baseline}`,
+        begun({ Shutdown: 'Done' }, seen, stopAndStart),
+        baseline === 'the stop' ? { do: 'Claim' } : says('ConcurrentOperation', 'changed while'),
+      ];
+    }),
+    [
       'is looked at again once its intent is written',
       fresh({}, { seen: { intent: intent('Restore', { memory: false }) } }),
       { do: 'ReadVM' },
