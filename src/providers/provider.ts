@@ -66,9 +66,9 @@ export interface Capabilities {
   disks: { include: Support; exclude: Support; configurationOnly: Support };
   /** The vendor freezes the guest's file systems for a snapshot of a running VM, as far as the guest can. */
   quiesces: boolean;
-  /** oVirt's own: whether a guest can be frozen by a call, and whether the engine does it for Cinder disks itself. */
+  /** oVirt's own: whether a guest can be frozen by a call, and whether each freeze of the engine's own has its thaw. */
   freeze: Support;
-  freezesCinder: boolean;
+  thawsItself: boolean;
   imageIDs: Support;
   configuration: Support;
   /** Azure's own: collections, copies, and all of `spec.azure`. */
@@ -184,6 +184,8 @@ export interface SnapshotTarget {
   imageIDs?: { diskID: string; imageID: string }[];
   /** The guest is frozen before and thawed after it by calls of our own. */
   freeze?: boolean;
+  /** The vendor freezes the guest and may leave it so: it is thawed by a call of our own. */
+  thaw?: boolean;
   /** The VM's power when the attempt was prepared. */
   power?: PowerState;
   stampID?: string;

@@ -150,7 +150,7 @@ const VMSnapshotSpec = object(
           freeze: optional(
             oneOf(['Auto', 'Always'], {
               description:
-                "Whether Keyframe itself freezes the guest's filesystems before the snapshot and thaws them after it. Auto: only for Cinder disks on engines that do not freeze for these themselves. Always: in any case; refused for ordinary disks, which the host freezes itself and would then fail to. Unset: Auto.",
+                "Whether Keyframe itself freezes the guest's filesystems before the snapshot and thaws them after it. Auto: it leaves that to the engine, and thaws the guest after a snapshot of Cinder disks alone on engines that would leave it frozen. Always: it does, for Cinder disks alone; refused where there are ordinary disks, which the host freezes itself and would then fail to. Engines before 4.4 may fail the snapshot of a guest that is frozen already. Unset: Auto.",
             }),
           ),
           saveConfigurationTo: optional(

@@ -584,3 +584,48 @@ describe('a guest that is to be frozen', () => {
     ['that is gone needs no thaw', made({ ...finished, thawed: notFound('Object') }), says('Available')],
   ]);
 });
+
+describe('a guest that the engine freezes, and may leave so', () => {
+  const thaw = { thaw: true };
+  const vmID = engineVMID;
+  const fresh = (seen: Seen) =>
+    begun({ target: thaw, seen: { intentWritten: true, lookUp: empty, ...seen } });
+  const accepted = {
+    kind: 'Pending',
+    value: { snapshot: vmHeldSnapshot({ state: 'Locked' }), token },
+  } as const;
+  const made = (seen: Seen) =>
+    begun({
+      target: thaw,
+      seen: { snapshot: done(vmHeldSnapshot()), operation: operation('Succeeded'), ...seen },
+      status: {
+        ...creating,
+        operation: { kind: 'Create', token, attempts: 0, frozenAt: ago(30_000) },
+      },
+    });
+  const refusal = (status: number): Failure => ({
+    kind: status < 500 ? 'Invalid' : 'Unknown',
+    error: { code: `HTTP${status}`, message: 'no guest agent', status },
+  });
+  decisionTable([
+    ['is not frozen by us', fresh({}), { do: 'Create' }],
+    ['is left alone while the snapshot is being made', fresh({ created: accepted }), says('Provisioning')],
+    ['is left alone where the snapshot was refused', fresh({ created: denied }), says('PermissionDenied')],
+    ['is thawed before the snapshot is called ready', made({}), { do: 'Thaw', vmID }],
+    ['lets it be ready once it is thawed', made({ thawed: done(undefined) }), says('Available')],
+    ['holds that up while nobody can be asked', made({ thawed: unavailable }), says('WaitingForQuiesce')],
+    ['and while it may not be thawed', made({ thawed: denied }), says('WaitingForQuiesce')],
+    [
+      'and while the answer to the thaw was lost',
+      made({ thawed: { kind: 'Unknown', error: { code: 'ECONNRESET', message: '' } } }),
+      says('WaitingForQuiesce'),
+    ],
+    ['without an agent needs no thaw', made({ thawed: refusal(400) }), says('Available')],
+    ['without an agent needs none, whatever the status', made({ thawed: refusal(500) }), says('Available')],
+    [
+      'is thawed by whoever finds the intent of a process that died',
+      begun({ target: thaw, seen: { lookUp: empty, operation: operation('None') } }),
+      { do: 'Thaw', vmID },
+    ],
+  ]);
+});

@@ -16,14 +16,16 @@ const thawRetryMs = 5_000;
  * Whatever else is next: a guest that an attempt may have frozen is thawed before the run ends, unless the snapshot
  * is being made at this moment. That it may have been frozen is told by the intent, which is written before the
  * freeze; a process that finds such an intent and does not know what came of it thaws at once. A thaw too many
- * does no harm, a guest left frozen hangs (oVirt sheet, section 6).
+ * does no harm, a guest left frozen hangs (oVirt sheet, section 6). Of a guest that only the engine may have frozen,
+ * its own word that it cannot be thawed is the end of it: then it could not be frozen either.
  */
 export function thawFirst<O extends ManagedObject, N>(
   it: Case<O, N>,
   intent: Intent<SnapshotTarget> | undefined,
   step: Step,
 ): Step {
-  if (intent?.target.freeze !== true || intent.step !== 'Create') return step;
+  if (intent?.step !== 'Create' || (intent.target.freeze !== true && intent.target.thaw !== true))
+    return step;
   const ends = step.do === 'Finish' || step.do === 'Release' || step.do === 'DeleteObject';
   if (!ends || !mayBeFrozen(it, intent, step)) return step;
   const { facts } = it;
@@ -39,7 +41,7 @@ export function thawFirst<O extends ManagedObject, N>(
     const connected = 'provider' in provider && provider.provider !== undefined;
     return connected ? { do: 'Thaw', vmID } : step;
   }
-  if (isOver(thawed)) return step.do === 'Finish' ? note(it, intent, step, 'thawedAt') : step;
+  if (isOver(thawed, intent.target)) return step.do === 'Finish' ? note(it, intent, step, 'thawedAt') : step;
   if (step.do !== 'Finish') {
     // Who lets it go by annotation has been told what is left, and is told this too.
     const abandoned = step.do === 'Release' && step.event?.reason === 'Abandoned';
@@ -64,8 +66,17 @@ export function thawFirst<O extends ManagedObject, N>(
 }
 
 /** Thawed, or there is nothing left that could be frozen. */
-function isOver(thawed: Outcome<void>): boolean {
-  return succeeded(thawed) || thawed.kind === 'NotFound';
+function isOver(thawed: Outcome<void>, { freeze }: SnapshotTarget): boolean {
+  if (succeeded(thawed) || thawed.kind === 'NotFound') return true;
+  return freeze !== true && !passedBy(thawed);
+}
+
+/** Whether a refusal says nothing of the guest, since it was not asked, or will be asked in vain for now only. */
+function passedBy(failure: Failure): boolean {
+  const { kind } = failure;
+  if (kind === 'Throttled' || kind === 'Unavailable' || kind === 'NotSent' || kind === 'Denied') return true;
+  if (kind === 'Conflict') return failure.retry === 'Later';
+  return kind === 'Unknown' && failure.error.status === undefined;
 }
 
 /**
@@ -82,8 +93,13 @@ function mayBeFrozen<O extends ManagedObject, N>(
   if (completionTime !== undefined || (operation?.attempts ?? 0) >= intent.attempt) return false;
   if (operation?.thawedAt !== undefined && step.do === 'Finish' && !endsAttempt(it, intent, step))
     return false;
-  // This very run wrote the intent, and did not come to freeze anything.
-  return facts.seen.intentWritten !== true || facts.seen.frozen !== undefined;
+  if (facts.seen.intentWritten !== true) return true;
+  // This very run wrote the intent, and did not come to freeze anything; nor did the engine, where it refused.
+  const { frozen, created } = facts.seen;
+  if (intent.target.freeze === true) return frozen !== undefined;
+  return (
+    created !== undefined && (succeeded(created) || created.kind === 'Unknown' || created.kind === 'Failed')
+  );
 }
 
 /** Whether the attempt goes no further, by what is about to be recorded of it. */

@@ -94,7 +94,7 @@ export const engineCapabilities: Capabilities = {
   namesVM: false,
   quiesces: true,
   freeze: true,
-  freezesCinder: false,
+  thawsItself: true,
   imageIDs: true,
   configuration: true,
   collections: 'oVirt has no restore point collections',

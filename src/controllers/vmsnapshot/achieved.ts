@@ -32,7 +32,8 @@ export function achieved(
   if (target?.exclusive !== true || target.existingID !== undefined)
     return { ...levelOf(snapshot.consistency), indications };
   const told = operation !== undefined && succeeded(operation) ? (operation.value.indications ?? []) : [];
-  indications.push(...told);
+  // That the engine could not freeze what we had frozen takes nothing away from it.
+  indications.push(...told.filter(({ type }) => type !== 'QuiesceFailed' || target.freeze !== true));
   const online = target.power === 'On' || target.power === 'Suspended' || target.power === 'Busy';
   if (online) indications.push({ type: 'Online', message: 'the VM was running' });
   if (snapshot.memory === true)
@@ -48,8 +49,9 @@ export function achieved(
   // SPF: the kind of a checkpoint (Production or Standard) cannot be read (SPF sheet, section 6).
   if (target.quiesces !== true) return { indications };
   if (!quiesces(target) || target.power !== 'On') return { level: 'Crash', indications };
-  // Frozen by us, and thawed before the vendor was done: what was written since is in it in part.
-  const early = target.freeze === true && recorded.operation?.thawedAt !== undefined;
+  // Thawed by us before the vendor was done: what was written since is in it in part.
+  const ours = target.freeze === true || target.thaw === true;
+  const early = ours && recorded.operation?.thawedAt !== undefined;
   if (early)
     indications.push({ type: 'QuiesceFailed', message: 'the guest was thawed before the snapshot was done' });
   if (indications.some(({ type }) => type === 'QuiesceFailed')) return { level: 'Crash', indications };

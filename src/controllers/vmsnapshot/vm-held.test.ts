@@ -266,17 +266,13 @@ describe('freezing the guest', () => {
       wanting(always, withVM({ disks: cinder, power: 'Off', vendorState: 'down' })),
       refused('PreconditionFailed', 'is down'),
     ],
-    [
-      'is done by itself for Cinder disks of an engine that leaves it to us',
-      wanting({}, withVM({ disks: cinder })),
-      frozen,
-    ],
   ]);
   it.each<[string, SnapshotFacts]>([
     ['for ordinary disks', wanting({})],
+    ['for Cinder disks: every engine that has them does it', wanting({}, withVM({ disks: cinder }))],
     [
-      'on an engine that does it itself',
-      wanting({}, withVM({ disks: cinder }), lacking({ freezesCinder: true })),
+      'for Cinder disks on an engine that does not thaw then',
+      wanting({}, withVM({ disks: cinder }), lacking({ thawsItself: false })),
     ],
     ['of a VM that is off', wanting({}, withVM({ disks: cinder, power: 'Off' }))],
     ['with its memory', wanting({ memory: 'Include' }, withVM({ disks: cinder }))],
@@ -287,6 +283,43 @@ describe('freezing the guest', () => {
   ])('is not done by itself %s', (_sentence, facts) => {
     expect(snapshotPolicy.prepare(facts)).toHaveProperty('ready');
     expect(snapshotPolicy.prepare(facts)).not.toHaveProperty('ready.target.freeze');
+  });
+
+  const forgetful = lacking({ thawsItself: false });
+  it.each<[string, SnapshotFacts, true | undefined]>([
+    ['of Cinder disks alone', wanting({}, withVM({ disks: cinder }), forgetful), true],
+    [
+      'of Cinder disks alone, on an engine that thaws',
+      wanting({}, withVM({ disks: cinder }), lacking({ thawsItself: true })),
+      undefined,
+    ],
+    [
+      'with an ordinary disk, after whose part the engine thaws',
+      wanting({}, withVM({ disks: [...cinder.slice(0, 1), ...engineVM().disks.slice(1)] }), forgetful),
+      undefined,
+    ],
+    [
+      'of Cinder disks alone, of several',
+      wanting(
+        { disks: { mode: 'Include', ids: ['os'] } },
+        withVM({ disks: [...cinder.slice(0, 1), ...engineVM().disks.slice(1)] }),
+        forgetful,
+      ),
+      true,
+    ],
+    [
+      'of a VM that is off',
+      wanting({}, withVM({ disks: cinder, power: 'Off', vendorState: 'down' }), forgetful),
+      undefined,
+    ],
+    [
+      'with its memory, for which nothing is frozen',
+      wanting({ memory: 'Include' }, withVM({ disks: cinder }), forgetful),
+      undefined,
+    ],
+  ])('is taken back after a snapshot where the engine leaves it: %s', (_sentence, facts, thaw) => {
+    const preparation = snapshotPolicy.prepare(facts);
+    expect('ready' in preparation && preparation.ready.target.thaw).toBe(thaw);
   });
 });
 

@@ -28,8 +28,8 @@ export function prepareNew(facts: SnapshotFacts, provider: VMOperator): Preparat
   const { vm, containerID } = found;
   const chosen = chosenDisks(spec, vm);
   if ('reason' in chosen) return { refuse: chosen };
-  const freeze = freezeOf(spec, vm, chosen.taken, provider);
-  if (typeof freeze !== 'boolean') return { refuse: freeze };
+  const quiescing = quiescingOf(spec, vm, chosen.taken, provider);
+  if ('reason' in quiescing) return { refuse: quiescing };
   const { level } = spec.consistency ?? {};
   const memory = provider.capabilities.memory === true ? { memory: spec.memory === 'Include' } : {};
   return {
@@ -48,7 +48,7 @@ export function prepareNew(facts: SnapshotFacts, provider: VMOperator): Preparat
         ...(spec.description === undefined ? {} : { description: spec.description }),
         ...memory,
         ...chosen.target,
-        ...(freeze ? { freeze: true } : {}),
+        ...quiescing,
         ...(vm.taskID === undefined ? {} : { baseline: vm.taskID }),
       },
     },
@@ -209,25 +209,26 @@ function noSuchDisk(field: string, wanted: string, vm: VM): Verdict {
 }
 
 /**
- * Whether the guest is frozen by a call of our own. The host freezes the guest itself for ordinary disks, and its own
- * freeze then fails or waits; for Cinder disks older engines leave it to the client (oVirt sheet, section 6).
+ * Whether the guest is frozen, or only thawed, by a call of our own. For ordinary disks the host freezes it, and fails
+ * or waits where it finds it frozen. For Cinder disks oVirt's manual leaves it to the client, but by their sources
+ * (CreateAllSnapshotsFromVmCommand, CreateSnapshotForVmCommand) engines freeze these guests themselves ever since they
+ * have such disks, in 3.6: up to 4.3 the creation fails where that fails, so that to freeze before them would only
+ * fail it, and nothing comes out unfrozen without a word. From 4.4.2 on their thaw is a part of the live snapshot, of
+ * which there is none where no ordinary disk is in it: such a guest would stay frozen, and a thaw too many does no
+ * harm. So `Auto` never freezes, and thaws there.
  */
-function freezeOf(
+function quiescingOf(
   spec: VMSnapshotSpec,
   vm: VM,
   taken: VMDisk[],
   { capabilities }: VMOperator,
-): boolean | Verdict {
+): { freeze?: true; thaw?: true } | Verdict {
   const { freeze = 'Auto' } = spec.ovirt ?? {};
   const cinder = taken.length > 0 && taken.every((disk) => disk.cinder === true);
-  if (freeze === 'Auto')
-    return (
-      cinder &&
-      capabilities.freeze === true &&
-      !capabilities.freezesCinder &&
-      vm.power === 'On' &&
-      spec.memory !== 'Include'
-    );
+  if (freeze === 'Auto') {
+    const staysFrozen = cinder && !capabilities.thawsItself && vm.power === 'On' && spec.memory !== 'Include';
+    return staysFrozen ? { thaw: true } : {};
+  }
   const refuse = (why: string): Verdict => ({
     reason: 'UnsupportedByProvider',
     message: `spec.ovirt.freeze: Always is set, but ${why}. Make a new VMSnapshot with freeze: Auto`,
@@ -239,7 +240,7 @@ function freezeOf(
     );
   }
   if (spec.memory === 'Include') return refuse('with its memory the guest is not to be frozen');
-  if (vm.power === 'On') return true;
+  if (vm.power === 'On') return { freeze: true };
   return {
     reason: 'PreconditionFailed',
     message: `spec.ovirt.freeze: Always needs a running VM, and VM ${vm.name} is ${vm.vendorState}`,

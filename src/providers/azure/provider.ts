@@ -84,7 +84,7 @@ export const azureCapabilities: Capabilities = {
   },
   quiesces: true,
   freeze: 'Azure freezes guests itself',
-  freezesCinder: true,
+  thawsItself: true,
   imageIDs: 'Azure has no image ids',
   configuration: 'Azure does not give the configuration of a VM as OVF',
   collections: true,

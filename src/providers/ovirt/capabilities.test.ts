@@ -3,8 +3,8 @@ import { capabilitiesOf } from './capabilities.ts';
 import type { APIVersion, EngineVersion } from './engine-version.ts';
 
 const engine = (release: string): EngineVersion => {
-  const [major = 0, minor = 0] = release.split('.').map(Number);
-  return { major, minor, build: 0, full: `${release}.0-1` };
+  const [major = 0, minor = 0, build = 0] = release.split('.').map(Number);
+  return { major, minor, build, full: `${release}.0-1` };
 };
 const of = (release: string, api: APIVersion) => capabilitiesOf({ version: engine(release), api });
 
@@ -59,6 +59,11 @@ test('what oVirt never has', () => {
   }
 });
 
-test('older engines do not freeze for Cinder themselves', () => {
-  expect([of('4.3', 4).freezesCinder, of('4.4', 4).freezesCinder]).toEqual([false, true]);
+test('from 4.4.2 on engines do not thaw what they froze for Cinder disks alone', () => {
+  expect(['4.3', '4.4.1', '4.4.2', '4.5'].map((release) => of(release, 4).thawsItself)).toEqual([
+    true,
+    true,
+    false,
+    false,
+  ]);
 });

@@ -39,7 +39,7 @@ export function capabilitiesOf(dialect: Dialect = narrowest): Capabilities {
     // Unless memory is saved, and where the guest agent runs; that it failed is told by an event.
     quiesces: true,
     freeze: since('3.6', 'freezing by a call'),
-    freezesCinder: atLeast(version, '4.4'),
+    thawsItself: !atLeast(version, '4.4.2'),
     imageIDs: v4 ? since('4.2', 'the choice of image ids') : 'API v3 has no choice of image ids',
     configuration: since('3.3', 'the configuration in snapshots'),
     collections: 'oVirt has no restore point collections',

@@ -90,7 +90,7 @@ const capabilities: Capabilities = {
   disks: { include: wholeVM, exclude: wholeVM, configurationOnly: wholeVM },
   quiesces: false,
   freeze: 'SPF cannot freeze a guest',
-  freezesCinder: false,
+  thawsItself: true,
   imageIDs: 'SPF has no image ids',
   configuration: 'SPF does not show the configuration of a checkpoint',
   collections: 'SPF has no collections',

@@ -181,6 +181,13 @@ describe('a VMSnapshot on an engine of today', () => {
     expect(
       done(fails.id).filter((effect) => effect === 'frozen' || effect === 'thawed').length,
     ).toBeGreaterThanOrEqual(4);
+    // By itself it is frozen by the engine alone, which leaves it so.
+    const left = vm('cinder-left', { disks });
+    await take('cinder-left');
+    const { status } = await becomes('cinder-left', 'Available');
+    expect(status?.consistency.level).toBe('FileSystem');
+    expect(done(left.id)).not.toContain('frozen');
+    expect(done(left.id)).toContain('thawed');
     expect(engine.vms().filter((candidate) => candidate.frozen)).toEqual([]);
   });
 

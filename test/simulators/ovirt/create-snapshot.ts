@@ -72,6 +72,12 @@ export async function createSnapshot(world: World, request: EngineRequest): Prom
     world.jobs.end(work.job, 'failed', world.clock.now());
     throw new EngineError(500, 'Operation Failed', '[Internal Engine Error]');
   }
+  if (vm.status === 'up' && hasForeign(chosen) && !atLeast(world.version, '4.4') && !freezes(request, vm)) {
+    work.event(10764);
+    work.event(117);
+    world.jobs.end(work.job, 'failed', world.clock.now());
+    throw new EngineError(500, 'Operation Failed', '[Internal Engine Error]');
+  }
 
   const snapshot = insert(world, vm, wanted, chosen, memory);
   snapshot.consistency = makeConsistent(world, request, vm, chosen, memory, work);
@@ -220,7 +226,22 @@ function insert(world: World, vm: Vm, wanted: Wanted, chosen: Chosen, memory: bo
   return snapshot;
 }
 
-/** The host freezes the guest when it can; when it cannot it goes on, and only an event tells. */
+/** Disks that the host does not snapshot: Cinder's, and managed block storage. */
+function hasForeign(chosen: Chosen): boolean {
+  return chosen.some(({ disk }) => disk.storageType !== 'image');
+}
+
+/** Whether a freeze succeeds: with a guest agent, and unless the guest is frozen already. */
+function freezes(request: EngineRequest, vm: Vm): boolean {
+  return vm.frozenSince === undefined && vm.guestAgent && !faultOfKind(request.faults, 'freeze-failed');
+}
+
+/**
+ * The host freezes the guest when it can; when it cannot it goes on, and only an event tells. With disks of Cinder the
+ * engine does it: up to 4.3 the creation fails where that fails, and from 4.4.2 on it thaws as a part of the host's
+ * snapshot only (sources of engines 3.6.0 to 4.5.7: freezeVm and thawVm of CreateAllSnapshotsFromVmCommand,
+ * CreateSnapshotForVmCommand and CreateLiveSnapshotForVmCommand).
+ */
 function makeConsistent(
   world: World,
   request: EngineRequest,
@@ -231,22 +252,15 @@ function makeConsistent(
 ): Consistency {
   if (vm.status !== 'up') return vm.status === 'down' ? 'offline' : 'not-frozen';
   if (memory) return 'memory';
-  const byHand = vm.frozenSince !== undefined;
-  const newer = atLeast(world.version, '4.4');
-  const foreign = chosen.some(({ disk }) => disk.storageType !== 'image');
-  // Newer releases freeze on their own for Cinder and managed block disks.
-  const hostFreezes = newer || chosen.some(({ disk }) => disk.storageType === 'image');
-  if (byHand) {
+  if (chosen.length === 0) return 'not-frozen';
+  if (!freezes(request, vm)) {
     // A second freeze of the same guest fails.
-    if (hostFreezes) work.event(10764);
-    return 'frozen-by-hand';
-  }
-  if (!hostFreezes) return 'not-frozen';
-  if (!vm.guestAgent || faultOfKind(request.faults, 'freeze-failed')) {
     work.event(10764);
-    return 'not-frozen';
+    return vm.frozenSince === undefined ? 'not-frozen' : 'frozen-by-hand';
   }
-  return foreign && !newer ? 'not-frozen' : 'frozen-by-host';
+  const byHost = chosen.some(({ disk }) => disk.storageType === 'image');
+  if (!byHost && atLeast(world.version, '4.4.2')) vm.frozenSince = world.clock.now();
+  return 'frozen-by-host';
 }
 
 function succeed(

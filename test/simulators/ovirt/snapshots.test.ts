@@ -204,24 +204,39 @@ describe('the creation of a snapshot', () => {
     expect((await codes(setup)).includes('10764')).toBe(fault !== undefined);
   });
 
-  it('needs freezing by hand for Cinder disks before 4.4, and thawing after that', async () => {
-    const setup = await setUp('4.3.10', [{ storageType: 'cinder' }]);
+  it.each([
+    ['4.3.10', false],
+    ['4.5.4', true],
+  ])('of Cinder disks freezes the guest, on %s; left so: %s', async (version, leftFrozen) => {
+    const setup = await setUp(version, [{ storageType: 'cinder' }]);
     await using engine = setup.engine;
     const { client, vm } = setup;
     await create(setup);
     engine.skip(25);
-    expect((await client.post(`vms/${vm.id}/freezefilesystems`, {})).body).toMatchObject({
+    expect(engine.vms()[0]?.frozen).toBe(leftFrozen);
+    expect((await client.post(`vms/${vm.id}/thawfilesystems`, {})).body).toMatchObject({
       status: 'complete',
     });
-    expect(engine.vms()[0]?.frozen).toBe(true);
-    await create(setup, {}, 'c-2');
-    engine.skip(25);
-    await client.post(`vms/${vm.id}/thawfilesystems`, {});
     expect(engine.vms()[0]?.frozen).toBe(false);
     const ready = engine.effects().filter(({ effect }) => effect === 'snapshot-ready');
-    expect(ready.map(({ consistency }) => consistency)).toEqual(['not-frozen', 'frozen-by-hand']);
+    expect(ready.map(({ consistency }) => consistency)).toEqual(['frozen-by-host']);
     engine.updateVm(vm.id, { status: 'down' });
     expect((await client.post(`vms/${vm.id}/freezefilesystems`, {})).status).toBe(409);
+  });
+
+  it.each([
+    ['4.3.10', 500, [], ['117', '10764']],
+    ['4.5.4', 202, ['frozen-by-hand'], ['68', '45', '10764']],
+  ])('of Cinder disks of a guest that is frozen by hand, on %s: %i', async (version, status, ready, told) => {
+    const setup = await setUp(version, [{ storageType: 'cinder' }]);
+    await using engine = setup.engine;
+    await setup.client.post(`vms/${setup.vm.id}/freezefilesystems`, {});
+    expect(engine.vms()[0]?.frozen).toBe(true);
+    expect((await create(setup)).status).toBe(status);
+    engine.skip(25);
+    const ends = engine.effects().filter(({ effect }) => effect === 'snapshot-ready');
+    expect(ends.map(({ consistency }) => consistency)).toEqual(ready);
+    expect(await codes(setup)).toEqual(expect.arrayContaining(told));
   });
 
   it('is refused for want of a description, space or permission, and in states that do not allow it', async () => {
