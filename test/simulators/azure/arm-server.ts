@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FaultInjector, faultOfKind } from '../common/faults.ts';
 import type { WireHandler, WireHandling, WireRequest, WireResponse } from '../common/http-server.ts';
+import { RequestLog } from '../common/request-log.ts';
 import { firstEnvelopeVersion } from './api-versions.ts';
 import { getMetadata, getResourceGroup, getSubscription } from './arm.ts';
 import { type Authorization, linkedIds } from './authorization.ts';
@@ -29,26 +30,13 @@ import type { World } from './state.ts';
 import { armThrottled, computeThrottled } from './throttle.ts';
 import { changePower, getVm, listVms } from './virtual-machines.ts';
 
-/** A request that the contract does not allow: a defect of the client that sent it. */
-export interface ContractViolation {
-  time: number;
-  operation: string;
-  method: string;
-  url: string;
+/** What the log tells of each request, and of one that the contract does not allow. */
+export interface ArmRecord {
+  clientRequestId: string | undefined;
+}
+export interface ArmRefusal {
   status: number;
   code: string;
-  message: string;
-}
-
-/** A request that came in, and how it was answered. */
-export interface RequestRecord {
-  time: number;
-  operation: string;
-  method: string;
-  url: string;
-  /** undefined until it is answered, and for good when a fault kept it from being looked at. */
-  status: number | undefined;
-  clientRequestId: string | undefined;
 }
 
 /** What the ARM server works with. */
@@ -92,76 +80,43 @@ const handlers: Record<string, Handler> = {
   DiskOperations_Get: poll,
 };
 
-/** How many requests are remembered one by one, and how much of their URLs; counts go on. */
-const rememberedRequests = 20_000;
-const rememberedUrlCharacters = 500;
-
 /** Azure Resource Manager and the Compute providers behind it. */
 export class ArmServer {
-  readonly contractViolations: ContractViolation[] = [];
+  readonly log: RequestLog<AzureFault, ArmRecord, ArmRefusal>;
   /** Answers of the simulator that the contract does not allow: its own defects. */
   readonly answerViolations: string[] = [];
-  readonly requests: RequestRecord[] = [];
-  readonly counts = new Map<string, number>();
   readonly #parts: ArmServerParts;
 
   constructor(parts: ArmServerParts) {
     this.#parts = parts;
+    this.log = new RequestLog(parts.world.clock, parts.faults);
   }
 
   /** Looks at a request; the server then asks for its answer, unless a fault keeps it from that. */
   handle(wire: WireRequest): WireHandling {
     const route = routeOf(wire);
     const operation = route instanceof ArmError ? 'Unknown' : route.operation.id;
-    const record = this.#note(operation, wire);
-    const faults = this.#parts.faults.take({ operation, method: wire.method, pathAndQuery: wire.rawUrl });
-    return {
-      faults: faults.filter(isWireFault),
-      answer: () => {
-        const response = this.#answer(wire, route, operation, faults);
-        record.status = response.status;
-        return response;
-      },
-    };
+    return this.#handling(operation, wire, (faults) => this.#answer(wire, route, operation, faults));
   }
 
   /** Handles requests to an identity endpoint, which are counted and hit by faults like any other. */
   identityHandler(operation: string, answer: (request: WireRequest) => WireResponse): WireHandler {
-    return (wire) => {
-      const record = this.#note(operation, wire);
-      const faults = this.#parts.faults.take({ operation, method: wire.method, pathAndQuery: wire.rawUrl });
-      return {
-        faults: faults.filter(isWireFault),
-        answer: () => {
-          const response = answer(wire);
-          record.status = response.status;
-          return response;
-        },
-      };
-    };
+    return (wire) => this.#handling(operation, wire, () => answer(wire));
   }
 
   /** Forgets what came in. */
   reset(): void {
-    this.counts.clear();
-    this.requests.length = 0;
-    this.contractViolations.length = 0;
+    this.log.reset();
     this.answerViolations.length = 0;
   }
 
-  #note(operation: string, wire: WireRequest): RequestRecord {
-    this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1);
-    const record: RequestRecord = {
-      time: this.#parts.world.clock.now(),
-      operation,
-      method: wire.method,
-      url: wire.rawUrl.slice(0, rememberedUrlCharacters),
-      status: undefined,
-      clientRequestId: wire.headers['x-ms-client-request-id'],
-    };
-    this.requests.push(record);
-    if (this.requests.length > rememberedRequests) this.requests.shift();
-    return record;
+  #handling(
+    operation: string,
+    wire: WireRequest,
+    answer: (faults: readonly AzureFault[]) => WireResponse,
+  ): WireHandling {
+    const clientRequestId = wire.headers['x-ms-client-request-id'];
+    return this.log.handle(operation, wire, { clientRequestId }, answer);
   }
 
   #answer(
@@ -177,15 +132,8 @@ export class ArmServer {
     } catch (error) {
       if (!(error instanceof ArmError)) throw error;
       if (error.options.contractViolation) {
-        this.contractViolations.push({
-          time: this.#parts.world.clock.now(),
-          operation,
-          method: wire.method,
-          url: wire.rawUrl.slice(0, rememberedUrlCharacters),
-          status: error.status,
-          code: error.code,
-          message: error.message,
-        });
+        const { status, code } = error;
+        this.log.violation(operation, wire, error.message, { status, code });
       }
       return withCommonHeaders(wire, error.toResponse());
     }
@@ -267,24 +215,6 @@ function routeOf(wire: WireRequest): MatchedRequest | ArmError {
     if (error instanceof ArmError) return error;
     throw error;
   }
-}
-
-const wireFaultKinds = [
-  'latency',
-  'hang',
-  'reset',
-  'lost-answer',
-  'respond',
-  'headers',
-  'truncated-body',
-  'malformed-body',
-  'huge-body',
-] as const;
-
-type WireFaultOfAzure = Extract<AzureFault, { kind: (typeof wireFaultKinds)[number] }>;
-
-function isWireFault(fault: AzureFault): fault is WireFaultOfAzure {
-  return (wireFaultKinds as readonly string[]).includes(fault.kind);
 }
 
 /** What the per-resource policies count for: points draw from their collection's quota. */

@@ -1,3 +1,4 @@
+import type { SimulatorOptions } from '../common/simulator.ts';
 import type { QuotaOverrides } from './throttle.ts';
 
 /** How long work takes, in simulated seconds. The defaults are the medians of the Azure sheet, section 5. */
@@ -62,17 +63,9 @@ export interface Behaviour {
 }
 
 /** How the simulator is started. Everything has a default. */
-export interface AzureSimulatorOptions {
-  /** Simulated seconds to a real one; 1 by default, so that durations are real ones. */
-  speed?: number;
-  /** The host in the simulator's own URLs; the certificate also bears localhost, 127.0.0.1 and ::1. */
-  hostname?: string;
-  /** The address to listen on; 127.0.0.1 by default. */
-  listenHost?: string;
+export interface AzureSimulatorOptions extends SimulatorOptions {
   /** Ports; 0 or absent: any free one. */
   ports?: { resourceManager?: number; authority?: number; managedIdentity?: number };
-  /** Serve with a certificate of an authority that is not the exported one. */
-  foreignCertificate?: boolean;
   tenantId?: string;
   subscriptionId?: string;
   clientId?: string;
@@ -83,8 +76,6 @@ export interface AzureSimulatorOptions {
   behaviour?: Partial<Behaviour>;
   /** false: nothing is throttled but by fault. Otherwise quotas by policy name, over the defaults. */
   throttling?: false | QuotaOverrides;
-  /** Seed of the generator that faults with a probability draw from. */
-  seed?: number;
   /** Holds each of the simulator's own answers against the contract and records what does not fit. */
   verifyAnswers?: boolean;
 }

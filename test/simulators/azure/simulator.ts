@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { SimulatedClock } from '../common/clock.ts';
 import { FaultInjector, seededRandom } from '../common/faults.ts';
 import { type ListeningServer, listen } from '../common/http-server.ts';
-import { createCertificateAuthority } from '../common/tls.ts';
-import { ArmServer, type ContractViolation, type RequestRecord } from './arm-server.ts';
+import type { ContractViolation, RequestRecord } from '../common/request-log.ts';
+import type { Simulator } from '../common/simulator.ts';
+import { simulatorCertificate } from '../common/tls.ts';
+import { type ArmRecord, type ArmRefusal, ArmServer } from './arm-server.ts';
 import { Authorization } from './authorization.ts';
 import type { AzureFault } from './faults.ts';
 import { Identity } from './identity.ts';
@@ -39,41 +41,31 @@ export interface CollectionSummary {
 }
 
 /** A simulated Azure that runs in this process. */
-export interface AzureSimulator extends AsyncDisposable {
+export interface AzureSimulator extends Simulator<AzureFault> {
   readonly resourceManagerUrl: string;
   readonly authorityUrl: string;
   /** The managed identity endpoint, plain HTTP. */
   readonly managedIdentityUrl: string;
-  /** The certificate that clients must trust, PEM. */
-  readonly caPem: string;
   readonly tenantId: string;
   readonly subscriptionId: string;
   readonly clientId: string;
   readonly clientSecret: string;
 
-  readonly faults: FaultInjector<AzureFault>;
   readonly identity: Identity;
   readonly authorization: Authorization;
   /** Everything there is, for what the methods below do not show. */
   readonly world: World;
-  /** Requests that the contract does not allow. A test of a client asserts that there are none. */
-  readonly contractViolations: readonly ContractViolation[];
+  readonly contractViolations: readonly (ContractViolation & ArmRefusal)[];
   /** The simulator's own answers that the contract does not allow; filled with `verifyAnswers` only. */
   readonly answerViolations: readonly string[];
-  /** The last requests, one by one. */
-  readonly requests: readonly RequestRecord[];
+  readonly requests: readonly (RequestRecord & ArmRecord)[];
 
-  /** Requests by operation name since the start or the last reset. */
-  counts(): Record<string, number>;
-  /** Forgets counts, requests and violations; state and audit log stay. */
-  resetCounts(): void;
   /** The restore points that exist now. */
   points(): PointSummary[];
   /** The collections that exist now. */
   collections(): CollectionSummary[];
   /** Every restore point that a request ever made, in order, whatever became of it. */
   everCreated(): Effect[];
-  /** The audit log of effects, in order. */
   effects(): readonly Effect[];
 
   addVm(spec: VmSpec): Vm;
@@ -135,9 +127,11 @@ export async function startAzureSimulator(options: AzureSimulatorOptions = {}): 
 
   const host = options.hostname ?? '127.0.0.1';
   const listenHost = options.listenHost ?? '127.0.0.1';
-  const authority = await createCertificateAuthority('Simulated Azure CA');
-  const issuer = options.foreignCertificate ? await createCertificateAuthority('Foreign CA') : authority;
-  const certificate = await issuer.issue([...new Set([host, 'localhost', '127.0.0.1', '::1'])]);
+  const { certificate, caPem } = await simulatorCertificate(
+    'Simulated Azure CA',
+    host,
+    options.foreignCertificate ?? false,
+  );
   const ports = options.ports ?? {};
   const servers: ListeningServer[] = [];
   const start = async (...parameters: Parameters<typeof listen>): Promise<ListeningServer> => {
@@ -175,7 +169,7 @@ export async function startAzureSimulator(options: AzureSimulatorOptions = {}): 
       resourceManagerUrl: identity.resourceManagerUrl,
       authorityUrl: identity.authorityUrl,
       managedIdentityUrl: `http://${urlHost}:${managedServer.port}`,
-      caPem: authority.certificatePem,
+      caPem,
       tenantId,
       subscriptionId,
       clientId,
@@ -184,10 +178,10 @@ export async function startAzureSimulator(options: AzureSimulatorOptions = {}): 
       identity,
       authorization,
       world,
-      contractViolations: arm.contractViolations,
+      contractViolations: arm.log.violations,
       answerViolations: arm.answerViolations,
-      requests: arm.requests,
-      counts: () => Object.fromEntries(arm.counts),
+      requests: arm.log.requests,
+      counts: () => arm.log.counts(),
       resetCounts: () => arm.reset(),
       points: () => settled(world).allPoints().map(pointSummary),
       collections: () => [...settled(world).collections.values()].map(collectionSummary),

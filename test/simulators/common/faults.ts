@@ -42,6 +42,23 @@ export type WireFault =
   /** The body goes on for so many bytes. */
   | { kind: 'huge-body'; bytes: number };
 
+const wireFaultKinds: Record<WireFault['kind'], true> = {
+  latency: true,
+  hang: true,
+  reset: true,
+  'lost-answer': true,
+  respond: true,
+  headers: true,
+  'truncated-body': true,
+  'malformed-body': true,
+  'huge-body': true,
+};
+
+/** Whether a fault is one of the wire, and none of the vendor's own. */
+export function isWireFault(fault: { kind: string }): fault is WireFault {
+  return Object.hasOwn(wireFaultKinds, fault.kind);
+}
+
 /** A fault as it is added: what it hits and what it does. */
 export type FaultRule<Fault extends { kind: string }> = FaultMatch & Fault;
 

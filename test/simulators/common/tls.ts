@@ -74,6 +74,23 @@ export async function createCertificateAuthority(commonName: string): Promise<Ce
   return { certificatePem, issue };
 }
 
+/**
+ * Makes the certificate of a simulator, and the one of the authority that clients must trust.
+ *
+ * @param host the host in its URLs; the certificate also bears localhost, 127.0.0.1 and ::1
+ * @param foreign issued by an authority that is not the exported one
+ */
+export async function simulatorCertificate(
+  commonName: string,
+  host: string,
+  foreign: boolean,
+): Promise<{ certificate: ServerCertificate; caPem: string }> {
+  const authority = await createCertificateAuthority(commonName);
+  const issuer = foreign ? await createCertificateAuthority('Foreign CA') : authority;
+  const certificate = await issuer.issue([...new Set([host, 'localhost', '127.0.0.1', '::1'])]);
+  return { certificate, caPem: authority.certificatePem };
+}
+
 function randomSerialNumber(): string {
   const bytes = webcrypto.getRandomValues(new Uint8Array(12));
   // A serial number is a positive integer: the top bit stays clear.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FaultInjector, faultOfKind } from '../common/faults.ts';
 import type { WireHandling, WireRequest, WireResponse } from '../common/http-server.ts';
+import { RequestLog } from '../common/request-log.ts';
 import { actionState } from './actions.ts';
 import { type Element, object, type Rendering, toJson, toXml } from './document.ts';
 import { type ApiVersion, atLeast } from './engine-version.ts';
@@ -12,23 +13,8 @@ import { type MatchedRoute, matchRoute } from './routes.ts';
 import type { World } from './state.ts';
 import { isProbe, readTarget, type Target } from './target.ts';
 
-/** A request that the API does not allow, or that no careful client sends: a defect of the client. */
-export interface ContractViolation {
-  time: number;
-  operation: string;
-  method: string;
-  url: string;
-  message: string;
-}
-
-/** A request that came in, and how it was answered. */
-export interface RequestRecord {
-  time: number;
-  operation: string;
-  method: string;
-  url: string;
-  /** undefined until it is answered, and for good when a fault kept it from being looked at. */
-  status: number | undefined;
+/** What the log tells of each request. */
+export interface EngineRecord {
   correlationId: string | undefined;
 }
 
@@ -43,20 +29,15 @@ export interface EngineServerParts {
   caPem: string;
 }
 
-/** How many requests are remembered one by one, and how much of their URLs; counts go on. */
-const rememberedRequests = 20_000;
-const rememberedUrlCharacters = 500;
-
 /** The engine's API with its single sign-on. */
 export class EngineServer {
-  readonly contractViolations: ContractViolation[] = [];
-  readonly requests: RequestRecord[] = [];
-  readonly counts = new Map<string, number>();
+  readonly log: RequestLog<OvirtFault, EngineRecord, object>;
   readonly #parts: EngineServerParts;
   readonly #rendering: Rendering;
 
   constructor(parts: EngineServerParts) {
     this.#parts = parts;
+    this.log = new RequestLog(parts.world.clock, parts.faults);
     const { utcOffsetMinutes, nativeJson } = parts.world.behaviour;
     this.#rendering = { utcOffsetMinutes, nativeJson };
   }
@@ -69,48 +50,10 @@ export class EngineServer {
       target.kind === 'api' ? matchRoute(wire.method, target.segments, target.api, world.version) : undefined;
     const operation =
       target.kind === 'service' ? target.operation : isRoute(matched) ? matched.route.operation : 'Unknown';
-    const record = this.#note(operation, wire);
-    const faults = this.#parts.faults.take({ operation, method: wire.method, pathAndQuery: wire.rawUrl });
-    return {
-      faults: faults.filter(isWireFault),
-      answer: async () => {
-        const response = await this.#answer(wire, target, matched, operation, faults);
-        record.status = response.status;
-        return response;
-      },
-    };
-  }
-
-  /** Forgets what came in. */
-  reset(): void {
-    this.counts.clear();
-    this.requests.length = 0;
-    this.contractViolations.length = 0;
-  }
-
-  #note(operation: string, wire: WireRequest): RequestRecord {
-    this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1);
-    const record: RequestRecord = {
-      time: this.#parts.world.clock.now(),
-      operation,
-      method: wire.method,
-      url: wire.rawUrl.slice(0, rememberedUrlCharacters),
-      status: undefined,
-      correlationId: wire.headers['correlation-id'],
-    };
-    this.requests.push(record);
-    if (this.requests.length > rememberedRequests) this.requests.shift();
-    return record;
-  }
-
-  #violation(operation: string, wire: WireRequest, message: string): void {
-    this.contractViolations.push({
-      time: this.#parts.world.clock.now(),
-      operation,
-      method: wire.method,
-      url: wire.rawUrl.slice(0, rememberedUrlCharacters),
-      message,
-    });
+    const correlationId = wire.headers['correlation-id'];
+    return this.log.handle(operation, wire, { correlationId }, (faults) =>
+      this.#answer(wire, target, matched, operation, faults),
+    );
   }
 
   async #answer(
@@ -122,7 +65,7 @@ export class EngineServer {
   ): Promise<WireResponse> {
     const { world } = this.#parts;
     world.clock.settle();
-    const violation = (message: string): void => this.#violation(operation, wire, message);
+    const violation = (message: string): void => this.log.violation(operation, wire, message, {});
     if (target.kind === 'service') return this.#serve(target.operation, wire, faults, violation);
     if (target.kind === 'nowhere') {
       if (!isProbe(wire)) violation('There is nothing at this path.');
@@ -316,22 +259,4 @@ function isUuid(text: string): boolean {
 
 function htmlAnswer(status: number, title: string): WireResponse {
   return { status, headers: { 'Content-Type': 'text/html;charset=UTF-8' }, body: htmlPage(status, title) };
-}
-
-const wireFaultKinds = [
-  'latency',
-  'hang',
-  'reset',
-  'lost-answer',
-  'respond',
-  'headers',
-  'truncated-body',
-  'malformed-body',
-  'huge-body',
-] as const;
-
-type WireFaultOfOvirt = Extract<OvirtFault, { kind: (typeof wireFaultKinds)[number] }>;
-
-function isWireFault(fault: OvirtFault): fault is WireFaultOfOvirt {
-  return (wireFaultKinds as readonly string[]).includes(fault.kind);
 }

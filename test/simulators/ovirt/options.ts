@@ -1,3 +1,5 @@
+import type { SimulatorOptions } from '../common/simulator.ts';
+
 /** How long work takes, in simulated seconds. */
 export interface Durations {
   /** Making a snapshot without memory. */
@@ -59,29 +61,19 @@ export interface UserSpec {
 }
 
 /** How the simulator is started. Everything has a default. */
-export interface OvirtSimulatorOptions {
+export interface OvirtSimulatorOptions extends SimulatorOptions {
   /** The engine's release, such as 4.5.4, 4.1.9 or 3.6. */
   version?: string;
   /** The shape that an engine 4.0 - 4.3 answers in when none is asked for. */
   defaultApi?: 3 | 4;
-  /** Simulated seconds to a real one; 1 by default. */
-  speed?: number;
-  /** The host in the simulator's own URLs; the certificate also bears localhost, 127.0.0.1 and ::1. */
-  hostname?: string;
-  /** The address to listen on; 127.0.0.1 by default. */
-  listenHost?: string;
   /** 0 or absent: any free port. */
   port?: number;
-  /** Serve with a certificate of an authority that is not the engine's own, as after the admin replaced it. */
-  foreignCertificate?: boolean;
   username?: string;
   password?: string;
   /** After how many real seconds without use a token or a session is dropped. */
   idleSeconds?: number;
   durations?: Partial<Durations>;
   behaviour?: Partial<Behaviour>;
-  /** Seed of the generator that faults with a probability draw from. */
-  seed?: number;
 }
 
 export const defaultDurations: Durations = {

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { SimulatedClock } from '../common/clock.ts';
 import { FaultInjector, seededRandom } from '../common/faults.ts';
 import { listen } from '../common/http-server.ts';
-import { createCertificateAuthority } from '../common/tls.ts';
-import { type ContractViolation, EngineServer, type RequestRecord } from './engine-server.ts';
+import type { RequestRecord } from '../common/request-log.ts';
+import type { Simulator } from '../common/simulator.ts';
+import { simulatorCertificate } from '../common/tls.ts';
+import { type EngineRecord, EngineServer } from './engine-server.ts';
 import { parseVersion } from './engine-version.ts';
 import type { EngineEvent } from './events.ts';
 import type { OvirtFault } from './faults.ts';
@@ -38,27 +40,17 @@ export type VmSummary = Pick<Vm, 'id' | 'name' | 'status' | 'lock'> & {
 };
 
 /** A simulated engine that runs in this process. */
-export interface OvirtSimulator extends AsyncDisposable {
+export interface OvirtSimulator extends Simulator<OvirtFault> {
   /** Such as `https://127.0.0.1:40000/ovirt-engine`. */
   readonly url: string;
-  /** The certificate that clients must trust, PEM. */
-  readonly caPem: string;
   readonly username: string;
   readonly password: string;
 
-  readonly faults: FaultInjector<OvirtFault>;
   readonly logins: Logins;
   /** Everything there is, for what the methods below do not show. */
   readonly world: World;
-  /** Requests that the API does not allow. A test of a client asserts that there are none. */
-  readonly contractViolations: readonly ContractViolation[];
-  /** The last requests, one by one. */
-  readonly requests: readonly RequestRecord[];
+  readonly requests: readonly (RequestRecord & EngineRecord)[];
 
-  /** Requests by operation name since the start or the last reset. */
-  counts(): Record<string, number>;
-  /** Forgets counts, requests and violations; state and audit log stay. */
-  resetCounts(): void;
   /** The entries that exist now, of one VM or of all. */
   snapshots(vmId?: string): SnapshotSummary[];
   vms(): VmSummary[];
@@ -66,7 +58,6 @@ export interface OvirtSimulator extends AsyncDisposable {
   jobs(): Job[];
   /** Every snapshot that a request ever made, in order, whatever became of it. */
   everCreated(): Effect[];
-  /** The audit log of effects, in order. */
   effects(): readonly Effect[];
 
   addVm(spec: VmSpec): Vm;
@@ -114,10 +105,11 @@ export async function startOvirtSimulator(options: OvirtSimulatorOptions = {}): 
   const faults = new FaultInjector<OvirtFault>(seededRandom(options.seed ?? 1));
 
   const host = options.hostname ?? '127.0.0.1';
-  const authority = await createCertificateAuthority('Simulated oVirt CA');
-  const issuer = options.foreignCertificate ? await createCertificateAuthority('Foreign CA') : authority;
-  const certificate = await issuer.issue([...new Set([host, 'localhost', '127.0.0.1', '::1'])]);
-  const caPem = authority.certificatePem;
+  const { certificate, caPem } = await simulatorCertificate(
+    'Simulated oVirt CA',
+    host,
+    options.foreignCertificate ?? false,
+  );
   const engine = new EngineServer({ world, logins, faults, caPem, defaultApi: options.defaultApi ?? 4 });
   const server = await listen((request) => engine.handle(request), {
     certificate,
@@ -139,10 +131,10 @@ export async function startOvirtSimulator(options: OvirtSimulatorOptions = {}): 
     faults,
     logins,
     world,
-    contractViolations: engine.contractViolations,
-    requests: engine.requests,
-    counts: () => Object.fromEntries(engine.counts),
-    resetCounts: () => engine.reset(),
+    contractViolations: engine.log.violations,
+    requests: engine.log.requests,
+    counts: () => engine.log.counts(),
+    resetCounts: () => engine.log.reset(),
     snapshots: (vmId) =>
       allSnapshots()
         .filter((snapshot) => vmId === undefined || snapshot.vmId === vmId)

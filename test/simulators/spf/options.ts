@@ -1,3 +1,4 @@
+import type { SimulatorOptions } from '../common/simulator.ts';
 import type { SetName } from './model.ts';
 
 /** How long work takes, in simulated seconds. None of it is documented. */
@@ -91,17 +92,9 @@ export interface Account {
 export type KerberosAcceptor = (token: Buffer) => Promise<{ user: string; answer?: Buffer } | undefined>;
 
 /** How the simulator is started. Everything has a default. */
-export interface SpfSimulatorOptions {
-  /** Simulated seconds to a real one; 1 by default, so that durations are real ones. */
-  speed?: number;
-  /** The host in the simulator's own URLs; the certificate also bears localhost, 127.0.0.1 and ::1. */
-  hostname?: string;
-  /** The address to listen on; 127.0.0.1 by default. */
-  listenHost?: string;
+export interface SpfSimulatorOptions extends SimulatorOptions {
   /** Ports of the doors; 0 or absent: any free one. */
   ports?: Partial<Record<'spf' | 'wapAdmin' | 'wapTenant' | 'wapPublic', number>>;
-  /** Serve with a certificate of an authority that is not the exported one. */
-  foreignCertificate?: boolean;
   stampId?: string;
   subscriptionId?: string;
   /** The first account; others are added later. */
@@ -109,8 +102,6 @@ export interface SpfSimulatorOptions {
   windows?: Partial<WindowsAuthentication>;
   durations?: Partial<Durations>;
   behaviour?: Partial<Behaviour>;
-  /** Seed of the generator that faults with a probability draw from. */
-  seed?: number;
 }
 
 export const defaultDurations: Durations = {

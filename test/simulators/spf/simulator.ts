@@ -2,7 +2,9 @@ import { randomUUID, X509Certificate } from 'node:crypto';
 import { SimulatedClock } from '../common/clock.ts';
 import { FaultInjector, seededRandom } from '../common/faults.ts';
 import { type ListeningServer, listen } from '../common/http-server.ts';
-import { createCertificateAuthority } from '../common/tls.ts';
+import type { ContractViolation, RequestRecord } from '../common/request-log.ts';
+import type { Simulator } from '../common/simulator.ts';
+import { simulatorCertificate } from '../common/tls.ts';
 import { Authentication, type AuthenticationFailure } from './authentication.ts';
 import { type ClientCertificate, createClientCertificate } from './client-certificates.ts';
 import { Connections } from './connections.ts';
@@ -19,7 +21,7 @@ import {
   type SpfSimulatorOptions,
 } from './options.ts';
 import { type CheckpointSeed, seedCheckpoint } from './seeds.ts';
-import { type ContractViolation, type RequestRecord, SpfServer } from './spf-server.ts';
+import { type SpfRecord, type SpfRefusal, SpfServer } from './spf-server.ts';
 import {
   type Checkpoint,
   type Effect,
@@ -82,7 +84,7 @@ export interface TenantChanges {
 }
 
 /** A simulated SPF that runs in this process. */
-export interface SpfSimulator extends AsyncDisposable {
+export interface SpfSimulator extends Simulator<SpfFault> {
   /** `https://host:8090/SC2012R2/VMM/`: what the two roots of SPF itself have in common. */
   readonly spfUrl: string;
   /** SPF's own root without a subscription: an administrator's scope. */
@@ -93,8 +95,6 @@ export interface SpfSimulator extends AsyncDisposable {
   readonly wapAdminRoot: string;
   readonly wapTenantRoot: string;
   readonly wapPublicRoot: string;
-  /** The certificate that clients must trust, PEM. */
-  readonly caPem: string;
   readonly subscriptionId: string;
   readonly stampId: string;
   /** A Windows account that may come in at SPF's own door. */
@@ -103,20 +103,13 @@ export interface SpfSimulator extends AsyncDisposable {
   readonly bearerToken: string;
   readonly clientCertificate: ClientCertificate;
 
-  readonly faults: FaultInjector<SpfFault>;
   readonly authentication: Authentication;
   /** Everything there is, for what the methods below do not show. */
   readonly world: World;
-  /** Requests that the contract does not allow. A test of a client asserts that there are none. */
-  readonly contractViolations: readonly ContractViolation[];
-  /** The last requests, one by one. */
-  readonly requests: readonly RequestRecord[];
+  readonly contractViolations: readonly (ContractViolation & SpfRefusal)[];
+  readonly requests: readonly (RequestRecord & SpfRecord)[];
   readonly authenticationFailures: readonly AuthenticationFailure[];
 
-  /** Requests by operation name since the start or the last reset. */
-  counts(): Record<string, number>;
-  /** Forgets counts, requests and violations; state and audit log stay. */
-  resetCounts(): void;
   checkpoints(): CheckpointSummary[];
   vms(): VmSummary[];
   jobs(): JobSummary[];
@@ -124,7 +117,6 @@ export interface SpfSimulator extends AsyncDisposable {
   everCreated(): Effect[];
   /** Every restore that ever began, in order, whatever became of it. */
   everRestored(): Effect[];
-  /** The audit log of effects, in order. */
   effects(): readonly Effect[];
 
   addVm(spec: VmSpec): Vm;
@@ -169,9 +161,11 @@ export async function startSpfSimulator(options: SpfSimulatorOptions = {}): Prom
   world.addTenant(subscriptionId);
 
   const host = options.hostname ?? '127.0.0.1';
-  const authority = await createCertificateAuthority('Simulated SPF CA');
-  const issuer = options.foreignCertificate ? await createCertificateAuthority('Foreign CA') : authority;
-  const certificate = await issuer.issue([...new Set([host, 'localhost', '127.0.0.1', '::1'])]);
+  const { certificate, caPem } = await simulatorCertificate(
+    'Simulated SPF CA',
+    host,
+    options.foreignCertificate ?? false,
+  );
   const clientCertificate = await createClientCertificate('Simulated subscription');
 
   const windows = { ...defaultWindows, ...options.windows };
@@ -224,7 +218,7 @@ export async function startSpfSimulator(options: SpfSimulatorOptions = {}): Prom
     wapAdminRoot: `${at('wapAdmin')}/services/systemcenter/SC2012R2/VMM/Microsoft.Management.Odata.svc/`,
     wapTenantRoot: `${at('wapTenant')}/${subscriptionId}/services/systemcenter/vmm/`,
     wapPublicRoot: `${at('wapPublic')}/${subscriptionId}/services/systemcenter/vmm/`,
-    caPem: authority.certificatePem,
+    caPem,
     subscriptionId,
     stampId: world.defaultStamp,
     account,
@@ -233,11 +227,11 @@ export async function startSpfSimulator(options: SpfSimulatorOptions = {}): Prom
     faults,
     authentication,
     world,
-    contractViolations: server.contractViolations,
-    requests: server.requests,
+    contractViolations: server.log.violations,
+    requests: server.log.requests,
     authenticationFailures: authentication.failures,
-    counts: () => Object.fromEntries(server.counts),
-    resetCounts: () => server.reset(),
+    counts: () => server.log.counts(),
+    resetCounts: () => server.log.reset(),
     checkpoints: () => [...settled().checkpoints.values()].map(checkpointSummary),
     vms: () => [...settled().vms.values()].map(vmSummary),
     jobs: () => [...settled().jobs.values()].map((job) => jobSummary(world, job)),

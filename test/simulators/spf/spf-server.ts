@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type FaultInjector, faultOfKind, type WireFault } from '../common/faults.ts';
+import { type FaultInjector, faultOfKind } from '../common/faults.ts';
 import type { WireHandler, WireRequest, WireResponse } from '../common/http-server.ts';
+import { RequestLog } from '../common/request-log.ts';
 import { type Authentication, isHandshake, type Principal } from './authentication.ts';
 import {
   createCheckpoint,
@@ -12,7 +13,7 @@ import {
 import { acceptedFormat, checkHeaders, parseBody, type Verb } from './contract.ts';
 import { checkpointMembers, cloudMembers, jobMembers, vmMembers } from './entities.ts';
 import { contractError, notFound, SpfError } from './errors.ts';
-import type { EffectFault, SpfFault } from './faults.ts';
+import type { SpfFault } from './faults.ts';
 import { namesProperty, parseFilter } from './filter.ts';
 import {
   entityResponse,
@@ -28,25 +29,12 @@ import type { Tenant, World } from './state.ts';
 import { type Door, type Key, parsePath, parseQuery, type Query, type Target } from './urls.ts';
 import { findVm, listVms, operateVm } from './virtual-machines.ts';
 
-/** A request that the contract does not allow: a defect of the client that sent it. */
-export interface ContractViolation {
-  time: number;
-  operation: string;
-  method: string;
-  url: string;
-  status: number;
-  message: string;
-}
-
-/** A request that came in, and how it was answered. */
-export interface RequestRecord {
-  time: number;
+/** What the log tells of each request, and of one that the contract does not allow. */
+export interface SpfRecord {
   door: Door;
-  operation: string;
-  method: string;
-  url: string;
-  /** undefined until it is answered, and for good when a fault kept it from being looked at. */
-  status: number | undefined;
+}
+export interface SpfRefusal {
+  status: number;
 }
 
 /** What the server works with. */
@@ -56,19 +44,14 @@ export interface SpfServerParts {
   faults: FaultInjector<SpfFault>;
 }
 
-/** How many requests are remembered one by one, and how much of their URLs; counts go on. */
-const rememberedRequests = 20_000;
-const rememberedUrlCharacters = 500;
-
 /** SPF behind its four doors. */
 export class SpfServer {
-  readonly contractViolations: ContractViolation[] = [];
-  readonly requests: RequestRecord[] = [];
-  readonly counts = new Map<string, number>();
+  readonly log: RequestLog<SpfFault, SpfRecord, SpfRefusal>;
   readonly #parts: SpfServerParts;
 
   constructor(parts: SpfServerParts) {
     this.#parts = parts;
+    this.log = new RequestLog(parts.world.clock, parts.faults);
   }
 
   /**
@@ -79,39 +62,10 @@ export class SpfServer {
   handler(door: Door, origin: () => string): WireHandler {
     return (wire) => {
       const operation = operationOf(door, wire);
-      const record = this.#note(door, operation, wire);
-      const faults = this.#parts.faults.take({ operation, method: wire.method, pathAndQuery: wire.rawUrl });
-      return {
-        faults: faults.filter(isWireFault),
-        answer: async () => {
-          const response = await this.#answer(door, origin(), wire, operation, faults);
-          record.status = response.status;
-          return response;
-        },
-      };
+      return this.log.handle(operation, wire, { door }, (faults) =>
+        this.#answer(door, origin(), wire, operation, faults),
+      );
     };
-  }
-
-  /** Forgets what came in. */
-  reset(): void {
-    this.counts.clear();
-    this.requests.length = 0;
-    this.contractViolations.length = 0;
-  }
-
-  #note(door: Door, operation: string, wire: WireRequest): RequestRecord {
-    this.counts.set(operation, (this.counts.get(operation) ?? 0) + 1);
-    const record: RequestRecord = {
-      time: this.#parts.world.clock.now(),
-      door,
-      operation,
-      method: wire.method,
-      url: wire.rawUrl.slice(0, rememberedUrlCharacters),
-      status: undefined,
-    };
-    this.requests.push(record);
-    if (this.requests.length > rememberedRequests) this.requests.shift();
-    return record;
   }
 
   async #answer(
@@ -132,7 +86,9 @@ export class SpfServer {
       return withCommonHeaders(response, principal, isJobId ? job?.id : undefined);
     } catch (error) {
       if (!(error instanceof SpfError)) throw error;
-      if (error.options.contractViolation) this.#noteViolation(wire, operation, error);
+      if (error.options.contractViolation) {
+        this.log.violation(operation, wire, error.message, { status: error.status });
+      }
       const isEmpty =
         error.status === 404 && error.options.form === undefined && world.behaviour.notFoundBody === 'empty';
       const response = errorResponse(error, formatOfError(wire));
@@ -268,17 +224,6 @@ export class SpfServer {
     this.#parts.authentication.forgetConnections();
     return this.#parts.authentication.unauthorized(door, 'any', 'A fault was asked for.');
   }
-
-  #noteViolation(wire: WireRequest, operation: string, error: SpfError): void {
-    this.contractViolations.push({
-      time: this.#parts.world.clock.now(),
-      operation,
-      method: wire.method,
-      url: wire.rawUrl.slice(0, rememberedUrlCharacters),
-      status: error.status,
-      message: error.message,
-    });
-  }
 }
 
 /** What a request is called in counts and faults, read without regard to whether it is allowed. */
@@ -377,23 +322,6 @@ function formatOfError(wire: WireRequest): Format {
   } catch {
     return 'atom';
   }
-}
-
-const effectFaultKinds: readonly string[] = [
-  'refused',
-  'unauthorized',
-  'job-stuck',
-  'job-failed',
-  'job-with-info',
-  'duration',
-  'no-job-id',
-  'late-effect',
-  'disabled-checkpoint',
-  'filter-ignored',
-] satisfies EffectFault['kind'][];
-
-function isWireFault(fault: SpfFault): fault is WireFault {
-  return !effectFaultKinds.includes(fault.kind);
 }
 
 function withCommonHeaders(
