@@ -250,3 +250,8 @@ export type Reason = keyof typeof reasons;
 
 /** How long a missing or refused reference may still be on its way, as when a GitOps tool applies in any order. */
 export const graceMs = 10 * 60 * 1000;
+
+/** Whether an object of which this was said stays so for good. */
+export function isTerminal(reason: string): boolean {
+  return Object.hasOwn(reasons, reason) && 'terminal' in reasons[reason as Reason];
+}

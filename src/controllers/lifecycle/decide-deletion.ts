@@ -3,6 +3,7 @@ import { annotations, finalizer } from '../../api/names.ts';
 import { sameID, sameName } from '../../providers/ids.ts';
 import { succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
+import { isAskedToLook } from '../annotations.ts';
 import { type Intent, readMark } from '../intent.ts';
 import { pollDelayMs, type Settings } from '../settings.ts';
 import { type Trouble, troubleOf } from '../trouble.ts';
@@ -13,12 +14,11 @@ import {
   connection,
   finish,
   intentOf,
-  isAskedToLook,
   ours,
   providerChanged,
   refOf,
   type UnderWay,
-} from './decide.ts';
+} from './case.ts';
 import type { ManagedObject, Step } from './facts.ts';
 
 /**

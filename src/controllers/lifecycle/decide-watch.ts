@@ -4,8 +4,9 @@ import { annotations } from '../../api/names.ts';
 import { sameID } from '../../providers/ids.ts';
 import { type Failure, succeeded } from '../../providers/outcome.ts';
 import type { Snapshot, SnapshotView } from '../../providers/provider.ts';
+import { isAskedToLook, isPaused, isSet } from '../annotations.ts';
 import { vendorWords } from '../trouble.ts';
-import { anotherOne, finish, isAskedToLook, isPaused, isSet, refOf, type UnderWay } from './decide.ts';
+import { anotherOne, finish, refOf, type UnderWay } from './case.ts';
 import type { Description, Finish, ManagedObject, Recorded, Step } from './facts.ts';
 
 /** The longest wait until the next look at what cannot be called ready for now. */

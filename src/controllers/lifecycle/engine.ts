@@ -19,7 +19,8 @@ import type { Recorder } from '../recorder.ts';
 import { resourceTypes } from '../resources.ts';
 import { type Settings, spread } from '../settings.ts';
 import type { UnknownOutcomes } from '../unknown-outcomes.ts';
-import { decide, intentOf, ours } from './decide.ts';
+import { intentOf, ours } from './case.ts';
+import { decide } from './decide.ts';
 import type { CommonNeighbours, Facts, Finish, KindPolicy, ManagedObject, Seen, Step } from './facts.ts';
 import { withoutSmallSteps } from './replication.ts';
 

@@ -1,10 +1,11 @@
 import { timestamp } from '../../api/conditions.ts';
 import type { Reason } from '../../api/reasons.ts';
+import { isTerminal } from '../../api/reasons.ts';
 import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
 import type { SnapshotTarget } from '../../providers/provider.ts';
 import type { Intent } from '../intent.ts';
 import { troubleOf } from '../trouble.ts';
-import { type Case, finish, isTerminal } from './decide.ts';
+import { type Case, finish } from './case.ts';
 import type { Finish, ManagedObject, Step } from './facts.ts';
 
 /** A guest stays frozen no longer than this for one snapshot, in milliseconds: what runs in it stands still. */

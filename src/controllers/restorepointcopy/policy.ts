@@ -1,6 +1,7 @@
 import type { Verdict } from '../../api/conditions.ts';
 import { condition } from '../../api/conditions.ts';
 import { parseDuration } from '../../api/duration.ts';
+import { isTerminal } from '../../api/reasons.ts';
 import type { ProviderRef } from '../../api/v1alpha1/common.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
 import type { RestorePointCopy } from '../../api/v1alpha1/restore-point-copy.ts';
@@ -21,7 +22,6 @@ import { accessDenial } from '../access.ts';
 import { automaticCollection, automaticName, collectionState } from '../collections.ts';
 import { bearsMark, readIntent } from '../intent.ts';
 import { type LaneView, turnOn } from '../lane-view.ts';
-import { isTerminal } from '../lifecycle/decide.ts';
 import type { Assessment, Facts, KindPolicy, Preparation } from '../lifecycle/facts.ts';
 import { replicationOf } from '../lifecycle/replication.ts';
 import { waitDelayMs } from '../settings.ts';

@@ -1,5 +1,6 @@
 /** What must hold before a VM is put back, or a new one made: asked before the first write, and before each further one. */
 import { condition, type Verdict } from '../../api/conditions.ts';
+import { isTerminal } from '../../api/reasons.ts';
 import type { VMRestoreSpec } from '../../api/v1alpha1/vm-restore.ts';
 import type { VMSnapshot } from '../../api/v1alpha1/vm-snapshot.ts';
 import { sameID, sameName } from '../../providers/ids.ts';
@@ -16,7 +17,6 @@ import type {
 } from '../../providers/provider.ts';
 import { accessDenial, grantsSource } from '../access.ts';
 import { bearsMark, readMark } from '../intent.ts';
-import { isTerminal } from '../lifecycle/decide.ts';
 import { waitDelayMs } from '../settings.ts';
 import { sourceTrouble, troubleOf } from '../trouble.ts';
 import { type Case, providerRefOf } from './basics.ts';

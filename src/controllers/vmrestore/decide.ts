@@ -1,8 +1,8 @@
 import { annotations, finalizer } from '../../api/names.ts';
 import { sameID } from '../../providers/ids.ts';
 import type { VMOperator } from '../../providers/provider.ts';
+import { isAskedToLook, isPaused, paused } from '../annotations.ts';
 import { turnOn } from '../lane-view.ts';
-import { isAskedToLook, isPaused, paused } from '../lifecycle/decide.ts';
 import { waitingForProvider } from '../provider-registry.ts';
 import { waitDelayMs } from '../settings.ts';
 import { act, afterSend, type Ground, targetOf, untilNextAttempt } from './act.ts';

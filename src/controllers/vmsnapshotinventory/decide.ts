@@ -16,7 +16,7 @@ import { collectionType, nameOf, parseIDOf } from '../../providers/azure/ids.ts'
 import { type Failure, type Outcome, succeeded } from '../../providers/outcome.ts';
 import type { Inventory, InventoryScope, Support, VM, VMQuery } from '../../providers/provider.ts';
 import { type AccessRequest, accessDenial, grants, sourceAccessDenial } from '../access.ts';
-import { isAskedToLook, isPaused, paused } from '../lifecycle/decide.ts';
+import { isAskedToLook, isPaused, paused } from '../annotations.ts';
 import { type ProviderState, waitingForProvider } from '../provider-registry.ts';
 import { type Settings, waitDelayMs } from '../settings.ts';
 import { sourceTrouble } from '../trouble.ts';

@@ -1,4 +1,5 @@
 import { condition } from '../../../api/conditions.ts';
+import { isTerminal } from '../../../api/reasons.ts';
 import type { VMSnapshot } from '../../../api/v1alpha1/vm-snapshot.ts';
 import type { AnyProvider } from '../../../providers/any-provider.ts';
 import type { WriteCall } from '../../../providers/outcome.ts';
@@ -27,7 +28,6 @@ import { type Mishaps, noMishaps, type Process, Simulation } from '../../testing
 import { UnknownOutcomes } from '../../unknown-outcomes.ts';
 import type { SnapshotNeighbours } from '../../vmsnapshot/facts.ts';
 import { snapshotPolicy } from '../../vmsnapshot/policy.ts';
-import { isTerminal } from '../decide.ts';
 import { Engine } from '../engine.ts';
 import { ModelEngine } from './model-engine.ts';
 import { ModelVendor, type VendorFaults } from './model-vendor.ts';
