@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createLogger } from '../../../src/runtime/log.ts';
-import { type Bench, read, startBench, write } from './setup.ts';
+import { read, write } from '../../support/provider-calls.ts';
+import { type Bench, startBench } from './setup.ts';
 
 let bench: Bench;
 afterEach(async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { sameID } from '../../../src/providers/ids.ts';
-import { type Bench, must, read, startBench, write } from './setup.ts';
+import { must, read, write } from '../../support/provider-calls.ts';
+import { type Bench, startBench } from './setup.ts';
 
 let bench: Bench;
 beforeEach(async () => {

@@ -5,13 +5,10 @@ import {
   createAzureProvider,
   endpointIDOf,
 } from '../../../src/providers/azure/provider.ts';
-import { Budgets } from '../../../src/providers/budget.ts';
 import type { RequestReport } from '../../../src/providers/exchange.ts';
-import type { Call, Outcome, WriteCall } from '../../../src/providers/outcome.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
-import { silentLogger } from '../../../src/runtime/log.ts';
 import type { AzureSimulatorOptions } from '../../simulators/azure/options.ts';
 import { type AzureSimulator, startAzureSimulator } from '../../simulators/azure/simulator.ts';
+import { connectionTo } from '../../support/provider-calls.ts';
 
 /** A simulated Azure with a VM, and a provider that speaks to it. */
 export interface Bench extends AsyncDisposable {
@@ -41,17 +38,10 @@ export async function startBench(
       subscriptionID: azure.subscriptionId,
       tenantID: azure.tenantId,
     };
-    const limits = { maxConcurrent: 8, requestsPerSecond: 1000, requestTimeoutMs: 5_000 };
-    const { budget } = new Budgets(systemClock).lease(endpointIDOf(base), limits);
     const provider = createAzureProvider({
       ...base,
       auth: { clientSecret: { clientID: azure.clientId, secret: azure.clientSecret } },
-      tls: { caBundle: azure.caPem },
-      limits,
-      budget,
-      monotonic: systemClock.monotonic,
-      log: silentLogger,
-      onRequest: (report) => reports.push(report),
+      ...connectionTo(endpointIDOf(base), azure.caPem, reports),
       ...changes,
       ...more,
     });
@@ -70,20 +60,4 @@ export async function startBench(
       await azure.close();
     },
   };
-}
-
-/** A read. */
-export function read(): Call {
-  return { signal: new AbortController().signal, priority: 'Poll' };
-}
-
-/** A write that may be sent at once. */
-export function write(): WriteCall {
-  return { signal: new AbortController().signal, priority: 'Write', sendBefore: performance.now() + 5_000 };
-}
-
-/** The value of an outcome that must be Done or Pending. */
-export function must<T>(outcome: Outcome<T>): T {
-  if (outcome.kind !== 'Done' && outcome.kind !== 'Pending') throw new Error(JSON.stringify(outcome));
-  return outcome.value;
 }

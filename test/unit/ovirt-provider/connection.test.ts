@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { endpointIDOf } from '../../../src/providers/ovirt/provider.ts';
 import { createLogger } from '../../../src/runtime/log.ts';
-import { type Bench, markedName, must, read, startBench, write } from './setup.ts';
+import { must, read, write } from '../../support/provider-calls.ts';
+import { type Bench, markedName, startBench } from './setup.ts';
 
 let bench: Bench;
 afterEach(async () => {

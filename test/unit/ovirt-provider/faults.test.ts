@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OvirtFault } from '../../simulators/ovirt/faults.ts';
-import { type Bench, markedName, must, read, startBench, write } from './setup.ts';
+import { must, read, write } from '../../support/provider-calls.ts';
+import { type Bench, markedName, startBench } from './setup.ts';
 
 let bench: Bench;
 const limits = { maxConcurrent: 8, requestsPerSecond: 1000, requestTimeoutMs: 1_500 };

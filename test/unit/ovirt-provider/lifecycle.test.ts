@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Snapshot } from '../../../src/providers/provider.ts';
-import { type Bench, dialects, markedName, must, read, startBench, write } from './setup.ts';
+import { must, read, write } from '../../support/provider-calls.ts';
+import { type Bench, dialects, markedName, startBench } from './setup.ts';
 
 let bench: Bench;
 afterEach(async () => {

@@ -1,17 +1,14 @@
-import { Budgets } from '../../../src/providers/budget.ts';
 import type { RequestReport } from '../../../src/providers/exchange.ts';
-import type { Call, Outcome, WriteCall } from '../../../src/providers/outcome.ts';
 import {
   createOvirtProvider,
   endpointIDOf,
   type OvirtProviderOptions,
 } from '../../../src/providers/ovirt/provider.ts';
 import type { VMOperator } from '../../../src/providers/provider.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
-import { silentLogger } from '../../../src/runtime/log.ts';
 import type { OvirtSimulatorOptions } from '../../simulators/ovirt/options.ts';
 import { type OvirtSimulator, startOvirtSimulator } from '../../simulators/ovirt/simulator.ts';
 import type { Vm } from '../../simulators/ovirt/state.ts';
+import { connectionTo } from '../../support/provider-calls.ts';
 
 /** A simulated engine with a VM of two disks, and a provider that speaks to it. */
 export interface Bench extends AsyncDisposable {
@@ -46,20 +43,13 @@ export async function startBench(
   const opened: VMOperator[] = [];
   const reports: RequestReport[] = [];
   const connect: Bench['connect'] = (more = {}) => {
-    const limits = { maxConcurrent: 8, requestsPerSecond: 1000, requestTimeoutMs: 5_000 };
-    const { budget } = new Budgets(systemClock).lease(endpointIDOf(engine), limits);
     const { username, password } = engine;
     const old = options.version?.startsWith('3') === true;
     const provider = createOvirtProvider({
       url: engine.url,
       apiVersion: 'Auto',
       auth: old ? { session: { username, password } } : { oauth: { username, password } },
-      tls: { caBundle: engine.caPem },
-      limits,
-      budget,
-      monotonic: systemClock.monotonic,
-      log: silentLogger,
-      onRequest: (report) => reports.push(report),
+      ...connectionTo(endpointIDOf(engine), engine.caPem, reports),
       ...changes,
       ...more,
     });
@@ -78,23 +68,6 @@ export async function startBench(
       await engine.close();
     },
   };
-}
-
-/** A read. */
-export function read(): Call {
-  return { signal: new AbortController().signal, priority: 'Poll' };
-}
-
-/** A write that may be sent at once, under a correlation id of its own. */
-export function write(correlationID: string = crypto.randomUUID()): WriteCall {
-  const sendBefore = performance.now() + 5_000;
-  return { signal: new AbortController().signal, priority: 'Write', sendBefore, correlationID };
-}
-
-/** The value of an outcome that must be Done or Pending. */
-export function must<T>(outcome: Outcome<T>): T {
-  if (outcome.kind !== 'Done' && outcome.kind !== 'Pending') throw new Error(JSON.stringify(outcome));
-  return outcome.value;
 }
 
 /** The name that bears the mark of an attempt. */

@@ -13,7 +13,7 @@ import {
   type WireResponse,
 } from '../../simulators/common/http-server.ts';
 import { createCertificateAuthority } from '../../simulators/common/tls.ts';
-import { must, write } from './setup.ts';
+import { must, write } from '../../support/provider-calls.ts';
 
 // What Keyframe sends, held against the exchanges that Microsoft published (SPF sheet, samples).
 

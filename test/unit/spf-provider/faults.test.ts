@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OperationState } from '../../../src/providers/provider.ts';
 import type { SpfFault } from '../../simulators/spf/faults.ts';
 import type { Behaviour } from '../../simulators/spf/options.ts';
-import { type Bench, mark, must, read, startBench, write } from './setup.ts';
+import { must, read, write } from '../../support/provider-calls.ts';
+import { type Bench, mark, startBench } from './setup.ts';
 
 let bench: Bench;
 beforeEach(async () => {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OperationState, SnapshotTarget } from '../../../src/providers/provider.ts';
 import { endpointIDOf } from '../../../src/providers/spf/provider.ts';
-import { type Bench, mark, must, read, startBench, write } from './setup.ts';
+import { must, read, write } from '../../support/provider-calls.ts';
+import { type Bench, mark, startBench } from './setup.ts';
 
 let bench: Bench;
 beforeEach(async () => {

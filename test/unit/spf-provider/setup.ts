@@ -1,17 +1,14 @@
-import { Budgets } from '../../../src/providers/budget.ts';
 import type { RequestReport } from '../../../src/providers/exchange.ts';
-import type { Call, Outcome, WriteCall } from '../../../src/providers/outcome.ts';
 import type { VMOperator } from '../../../src/providers/provider.ts';
 import {
   createSpfProvider,
   endpointIDOf,
   type SPFProviderOptions,
 } from '../../../src/providers/spf/provider.ts';
-import { systemClock } from '../../../src/runtime/clock.ts';
-import { silentLogger } from '../../../src/runtime/log.ts';
 import type { SpfSimulatorOptions } from '../../simulators/spf/options.ts';
 import { type SpfSimulator, startSpfSimulator } from '../../simulators/spf/simulator.ts';
 import type { Vm } from '../../simulators/spf/state.ts';
+import { connectionTo } from '../../support/provider-calls.ts';
 
 /** A simulated SPF with a VM, and a provider that speaks to it. */
 export interface Bench extends AsyncDisposable {
@@ -35,20 +32,13 @@ export async function startBench(
   const opened: VMOperator[] = [];
   const reports: RequestReport[] = [];
   const connect: Bench['connect'] = (more = {}) => {
-    const limits = { maxConcurrent: 8, requestsPerSecond: 1000, requestTimeoutMs: 5_000 };
     const { user, password, domain } = spf.account;
     const url = more.url ?? spf.tenantRoot;
-    const { budget } = new Budgets(systemClock).lease(endpointIDOf({ url }), limits);
     const provider = createSpfProvider({
       url,
       principalID: 'user@contoso.com',
       auth: { basic: { username: `${domain}\\${user}`, password } },
-      tls: { caBundle: spf.caPem },
-      limits,
-      budget,
-      monotonic: systemClock.monotonic,
-      log: silentLogger,
-      onRequest: (report) => reports.push(report),
+      ...connectionTo(endpointIDOf({ url }), spf.caPem, reports),
       ...changes,
       ...more,
     });
@@ -67,22 +57,6 @@ export async function startBench(
       await spf.close();
     },
   };
-}
-
-/** A read. */
-export function read(): Call {
-  return { signal: new AbortController().signal, priority: 'Poll' };
-}
-
-/** A write that may be sent at once. */
-export function write(): WriteCall {
-  return { signal: new AbortController().signal, priority: 'Write', sendBefore: performance.now() + 5_000 };
-}
-
-/** The value of an outcome that must be Done or Pending. */
-export function must<T>(outcome: Outcome<T>): T {
-  if (outcome.kind !== 'Done' && outcome.kind !== 'Pending') throw new Error(JSON.stringify(outcome));
-  return outcome.value;
 }
 
 /** A marked name, as intents have them. */
