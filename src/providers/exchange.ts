@@ -12,7 +12,7 @@ import {
   vendorText,
 } from './http.ts';
 import { MalformedAnswer } from './json.ts';
-import type { Call, Failure, Outcome, VendorError, WriteCall } from './outcome.ts';
+import type { Call, Failure, Outcome, WriteCall } from './outcome.ts';
 
 /** For a 429 that does not say: Compute refills its buckets each minute (Azure sheet, section 12). */
 export const defaultThrottleMs = 60_000;
@@ -57,7 +57,7 @@ export interface Attempt<T> {
 }
 
 /** An answer, none, or that this side has nothing to prove who it is with; then nothing was sent. */
-export type SendResult = HttpResult | { ok: false; denied: VendorError };
+export type SendResult = HttpResult | { ok: false; without: Failure };
 
 /** The request of an exchange, with what the caller says about it. */
 export function requestOf(
@@ -104,9 +104,7 @@ export async function attemptWithin<T>(
   try {
     const result = await send();
     if (!result.ok) {
-      if ('denied' in result) {
-        return { outcome: { kind: 'Denied', cause: 'Authentication', error: result.denied } };
-      }
+      if ('without' in result) return { outcome: result.without };
       if (result.failure.cause === undefined) ending = 'Outage';
       return { outcome: transportFailure(result.failure, method !== 'GET') };
     }

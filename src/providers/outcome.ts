@@ -38,7 +38,12 @@ export type Failure =
   /** The vendor refuses the request as such; sending it again would be refused again. */
   | { kind: 'Invalid'; error: VendorError }
   /** The vendor, this version of it or this VM cannot do it. */
-  | { kind: 'Unsupported'; error: VendorError }
+  | {
+      kind: 'Unsupported';
+      /** It is this installation of Keyframe that lacks what is needed; the vendor was not asked. */
+      local?: true;
+      error: VendorError;
+    }
   /** A limit of the vendor is reached; room may come. */
   | { kind: 'LimitReached'; limit: 'Snapshots' | 'Quota'; error: VendorError }
   /** The vendor tried and failed. `transient`: the vendor's own fault, worth another attempt. */

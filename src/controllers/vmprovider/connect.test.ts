@@ -4,6 +4,7 @@ import { Budgets } from '../../providers/budget.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { silentLogger } from '../../runtime/log.ts';
 import { planConnection } from './connect.ts';
+import { judgeProbe } from './decide.ts';
 
 const user = { usernameKey: 'admin@internal', passwordKey: 'secret' };
 const values = Object.fromEntries(
@@ -26,8 +27,8 @@ const vendors: Record<string, VMProviderSpec> = {
   },
 };
 
-function connect(spec: VMProviderSpec) {
-  const plan = planConnection(spec, values);
+function connect(spec: VMProviderSpec, secrets: Record<string, string> = values) {
+  const plan = planConnection(spec, secrets);
   const { budget } = new Budgets(systemClock).lease(plan.endpointID, plan.limits);
   return plan.connect({
     budget,
@@ -37,6 +38,37 @@ function connect(spec: VMProviderSpec) {
     onRequest: undefined,
   });
 }
+
+describe('negotiate', () => {
+  /** An optional peer: the image has none. */
+  const hasPackage = (() => {
+    try {
+      import.meta.resolve('kerberos');
+      return true;
+    } catch {
+      return false;
+    }
+  })();
+
+  test('without the package kerberos is refused with what is missing, and nothing is sent', async () => {
+    const secretRef = { name: 'spf' };
+    const spf = { ...vendors.spf?.spf, auth: { negotiate: { secretRef } } };
+    const field = 'spec.spf.auth.negotiate.secretRef';
+    const provider = connect({ spf } as VMProviderSpec, {
+      [`${field}.principalKey`]: 'keyframe@NO.SUCH.REALM',
+      [`${field}.keytabKey`]: Buffer.from([5, 2, 0, 0]).toString('base64'),
+    });
+    const outcome = await provider.probe({ signal: new AbortController().signal, priority: 'Poll' });
+    await provider.close();
+    const { verdict } = judgeProbe(outcome);
+    if (!hasPackage) expect(verdict.reason).toBe('UnsupportedByProvider');
+    expect(verdict.message).toMatch(
+      hasPackage
+        ? /Kerberos|kerberos/
+        : /spec\.spf\.auth\.negotiate needs the npm package kerberos.*or authenticate by ntlm or basic/,
+    );
+  });
+});
 
 describe('how long one request may take', () => {
   test.each([

@@ -203,6 +203,18 @@ describe('a try of the connection', () => {
       'ProviderThrottled',
       'True',
     ],
+    [
+      'that Keyframe itself lacks something for says nothing of the credentials',
+      { kind: 'Unsupported', local: true, error },
+      'UnsupportedByProvider',
+      'Unknown',
+    ],
+    [
+      'to a vendor too old: the credentials were accepted to say so',
+      { kind: 'Unsupported', error },
+      'UnsupportedByProvider',
+      'True',
+    ],
     ['that reaches nobody says nothing of the credentials', unavailable, 'ProviderUnavailable', 'Unknown'],
     [
       'without its resource group: that was looked for, so they were accepted',

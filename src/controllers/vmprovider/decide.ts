@@ -222,6 +222,8 @@ const unanswered: ReadonlySet<Failure['kind']> = new Set(['Unavailable', 'Unknow
 
 function credentialsAfter(failure: Failure, message: string): ['True' | 'False' | 'Unknown', string, string] {
   if (failure.kind === 'Denied' && failure.cause === 'Authentication') return ['False', 'Refused', message];
+  if (failure.kind === 'Unsupported' && failure.local === true)
+    return ['Unknown', 'NotTried', 'nobody was asked: Keyframe lacks what these credentials need'];
   // Whoever gets an answer of another kind, be it a refusal, has been recognised; a 404 in a form that is not
   // Azure's may come from anyone.
   const strange = failure.kind === 'NotFound' && failure.what === 'Unproven';

@@ -219,7 +219,10 @@ describe('NTLM', () => {
         operation: 'Handshake',
       });
       const result = await senderOf(spf, ntlm(spf)).send(post(spf, vm.id));
-      expect(result).toMatchObject({ ok: false, denied: { code: 'NTLMFailed' } });
+      expect(result).toMatchObject({
+        ok: false,
+        without: { kind: 'Denied', cause: 'Authentication', error: { code: 'NTLMFailed' } },
+      });
     });
 
     test('took longer than the send window', async () => {
@@ -310,11 +313,23 @@ describe('Negotiate by Kerberos', () => {
   test.each<[TicketAnswer, object]>([
     [
       { cause: 'Missing', message: 'no package' },
-      { denied: { code: 'KerberosMissing', message: expect.stringContaining('npm package kerberos') } },
+      {
+        without: {
+          kind: 'Unsupported',
+          local: true,
+          error: { code: 'KerberosMissing', message: expect.stringContaining('npm package kerberos') },
+        },
+      },
     ],
     [
       { cause: 'Refused', message: 'no key' },
-      { denied: { code: 'NoTicket', message: expect.stringContaining('keytab') } },
+      {
+        without: {
+          kind: 'Denied',
+          cause: 'Authentication',
+          error: { code: 'NoTicket', message: expect.stringContaining('keytab') },
+        },
+      },
     ],
     [
       { cause: 'Unreachable', message: 'no KDC' },

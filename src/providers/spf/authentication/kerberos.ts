@@ -1,4 +1,5 @@
 import type { SendResult } from '../../exchange.ts';
+import { unauthenticated } from '../../failures.ts';
 import { vendorText } from '../../http.ts';
 import { type TicketAnswer, TicketProcess } from './ticket-process.ts';
 import type { Mechanism, Prepared } from './windows-connections.ts';
@@ -47,10 +48,14 @@ function withoutToken(answer: Exclude<TicketAnswer, { token: string }>, service:
     case 'Missing':
       return {
         ok: false,
-        denied: error(
-          'KerberosMissing',
-          `negotiate needs the npm package kerberos with its native part, and MIT's library libgssapi_krb5, beside the operator, and they cannot be used: ${message}. Add them to the image, or authenticate by ntlm or basic`,
-        ),
+        without: {
+          kind: 'Unsupported',
+          local: true,
+          error: error(
+            'KerberosMissing',
+            `spec.spf.auth.negotiate needs the npm package kerberos with its native part, and MIT's library libgssapi_krb5, beside the operator, and they cannot be used: ${message}. Add them to the image, or authenticate by ntlm or basic`,
+          ),
+        },
       };
     case 'Aborted':
       return { ok: false, failure: { sent: false, cause: 'Aborted', error: error('Aborted', message) } };
@@ -60,7 +65,7 @@ function withoutToken(answer: Exclude<TicketAnswer, { token: string }>, service:
         failure: { sent: false, error: error('KDCUnreachable', ticketWords(service, message)) },
       };
     case 'Refused':
-      return { ok: false, denied: error('NoTicket', ticketWords(service, message)) };
+      return { ok: false, without: unauthenticated(error('NoTicket', ticketWords(service, message))) };
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { SendResult } from '../../exchange.ts';
+import { unauthenticated } from '../../failures.ts';
 import { type Connection, type HttpResponse, type HttpResult, vendorText } from '../../http.ts';
 import type { VendorError } from '../../outcome.ts';
 import { channelBinding } from '../ntlm/channel-binding.ts';
@@ -61,7 +62,8 @@ export function ntlmMechanism(account: WindowsUser, rootURL: string, host: strin
       return { authorization: `${scheme} ${message.toString('base64')}`, connection };
     } catch (error) {
       if (!(error instanceof NtlmError)) throw error;
-      return { result: { ok: false, denied: { code: 'NTLMFailed', message: vendorText(error.message) } } };
+      const failure = unauthenticated({ code: 'NTLMFailed', message: vendorText(error.message) });
+      return { result: { ok: false, without: failure } };
     }
   }
 
