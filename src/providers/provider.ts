@@ -386,6 +386,8 @@ export interface VMInspection {
   previewOf?: string;
   /** What the vendor is at work on, in words; absent where the VM is free. */
   busy?: string;
+  /** What of the VM's disks cannot be used, in words (oVirt: illegal images); absent where all can. */
+  damaged?: string;
 }
 
 export interface RestoreTarget {

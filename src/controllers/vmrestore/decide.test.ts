@@ -860,6 +860,19 @@ describe('a restore that the vendor accepted', () => {
       }),
     ],
     [
+      'is not done where disks of the VM cannot be used',
+      running({ ...operation('Succeeded'), ...inspected({ damaged: 'disks are illegal: data' }) }),
+      gives('RestoreFailed', 'disks are illegal: data'),
+    ],
+    [
+      'is looked at again where nobody knows the state of the VM',
+      running({
+        ...operation('Succeeded'),
+        ...inspected({ vm: aRestorableVM({ power: 'Unknown', vendorState: 'not_responding' }) }),
+      }),
+      says('Restoring', 'not_responding'),
+    ],
+    [
       'is done of a VM that is suspended, where memory was put back',
       running({ ...operation('Succeeded'), ...inspected({ vm: aRestorableVM({ power: 'Suspended' }) }) }),
       says('Restoring', '', { record: stepIs('Restore', 'Done') }),

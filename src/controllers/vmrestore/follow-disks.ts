@@ -135,10 +135,20 @@ function endedByOthers({ vm }: UnderWay, what: string): string {
   return `${what}: the preview on VM ${vm.name} was ended by someone else, so whether the VM is as the snapshot has it is not known. Look at its disks`;
 }
 
-/** Nobody is at work, nothing is in preview, and the vendor says that it was done. */
-function restored(it: UnderWay, step: StepRecord, { inspection }: View): RestoreStep {
+/**
+ * Nobody is at work, nothing is in preview, and the vendor says that it was done. Its disks must be whole, and the VM in
+ * a state that is known: it was off, and is off, or suspended with its memory, or was started again (oVirt sheet,
+ * section 7).
+ */
+function restored(it: UnderWay, step: StepRecord, { what, inspection }: View): RestoreStep {
   const { spec } = it.facts.object;
-  const { vm } = inspection;
+  const { vm, damaged } = inspection;
+  if (damaged !== undefined) {
+    const message = `${what}: the vendor calls it done, but of VM ${vm.name} ${damaged}. An administrator of the vendor has to mend that`;
+    return fail(it, 'RestoreFailed', message, step);
+  }
+  if (vm.power === 'Unknown' && overdue(it) === undefined)
+    return lookAgain(it, step, `${what}: VM ${vm.name} is ${vm.vendorState}, which tells neither on nor off`);
   const wanted = spec.disks?.ids;
   const disks = vm.disks
     .filter(({ excluded }) => excluded === undefined)

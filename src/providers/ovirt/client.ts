@@ -29,6 +29,7 @@ import {
   type EngineSnapshotDisk,
   type EngineVM,
   eventsIn,
+  faultIn,
   isUUID,
   jobsIn,
   newSnapshotIn,
@@ -268,7 +269,8 @@ export class EngineClient {
       (dialect) => limited(dialect, '/events', 1),
       eventsIn,
     );
-    return succeeded(found) ? done(found.value[0]) : found;
+    if (!succeeded(found)) return found;
+    return done(found.value.reduce<EngineEvent | undefined>(later, undefined));
   }
 
   /** The jobs of a correlation id; none before 4.2, where they cannot be searched. They are forgotten after minutes. */
@@ -598,10 +600,15 @@ function previewPath(vmID: string, verb: 'preview' | 'commit' | 'undo', { api }:
   return `${vmPath(vmID)}/${verb}${api === 3 ? '_' : ''}snapshot`;
 }
 
-/** Engines 3.x take `max` as a matrix parameter only (oVirt sheet, section 4). */
-function limited({ api }: Dialect, path: string, max: number, query?: string): string {
-  if (api === 3) return `${path};max=${max}${query === undefined ? '' : `?${query}`}`;
-  return `${path}?max=${max}${query === undefined ? '' : `&${query}`}`;
+/** Engines 3.x take `max` as a matrix parameter only (oVirt sheet, section 4), and 3.1 `from`, too. */
+function limited({ api }: Dialect, path: string, max: number, more?: string): string {
+  const [before, between] = api === 3 ? [';', ';'] : ['?', '&'];
+  return `${path}${before}max=${max}${more === undefined ? '' : `${between}${more}`}`;
+}
+
+/** Whatever the order, and however many an engine gives that passes over `max`. */
+function later(newest: EngineEvent | undefined, event: EngineEvent): EngineEvent {
+  return newest === undefined || event.id > newest.id ? event : newest;
 }
 
 function vmPath(id: string): string {
@@ -626,9 +633,12 @@ function misnamedVM(name: string): Failure | undefined {
   return newNameForm.test(name) ? undefined : invalid('InvalidName', `'${name}' cannot be the name of a VM`);
 }
 
+/** A fault is a refusal, whatever stands beside it and whatever the status is. */
 function started(response: HttpResponse): Outcome<EngineAction> {
+  const fault = faultIn(response.body);
+  if (fault !== undefined) return actionFailure(fault, response);
   const action = actionIn(response.body);
-  return action.status === 'failed' ? actionFailure(action.fault, response) : pending(action);
+  return action.status === 'failed' ? actionFailure(undefined, response) : pending(action);
 }
 
 function pending<T>(value: T): { kind: 'Pending'; value: T } {

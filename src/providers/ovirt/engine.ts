@@ -9,13 +9,14 @@ import {
   requestOf,
 } from '../exchange.ts';
 import { type HttpRequest, type HttpResponse, headerOf, Transport } from '../http.ts';
+import { MalformedAnswer } from '../json.ts';
 import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from '../outcome.ts';
 import { engineAddress } from './address.ts';
 import { type Body, contentTypes, type MediaType, writeBody } from './body.ts';
 import type { Dialect } from './capabilities.ts';
 import { type APIVersion, chooseAPIVersion, type WantedAPIVersion } from './engine-version.ts';
-import { type EngineProduct, productIn } from './model.ts';
-import { failureOf, type RequestContext, requestIDOf } from './outcomes.ts';
+import { type EngineProduct, faultIn, productIn } from './model.ts';
+import { failureOf, type RequestContext, requestIDOf, wordsOf } from './outcomes.ts';
 import { type Login, type OvirtAuth, Session } from './session.ts';
 
 /** What a connection to an engine is made of. */
@@ -245,7 +246,15 @@ function interpret<T>(exchange: Exchange<T>, response: HttpResponse): Outcome<T>
     const { about, creates } = exchange;
     return failureOf(response, { write, about, creates: creates === true, now: Date.now() });
   }
-  return readAnswer(response, write, requestIDOf(response), () => exchange.read(response));
+  return readAnswer(response, write, requestIDOf(response), () => {
+    try {
+      return exchange.read(response);
+    } catch (error) {
+      if (!(error instanceof MalformedAnswer)) throw error;
+      const words = wordsOf(faultIn(response.body));
+      throw words === undefined ? error : new MalformedAnswer(`${error.message}. It says: ${words}`);
+    }
+  });
 }
 
 function unsupported(message: string): Failure {

@@ -400,6 +400,8 @@ describe('what is no fault', () => {
     '<snapshot id="1"/>',
     '<action><status>complete</status></action>',
     '[{"reason":"x"}]',
+    '{"status":"complete","reason":"maintenance"}',
+    '<action><status>complete</status><reason>maintenance</reason></action>',
     '<fault><reason>a</reason><reason>b</reason></fault>',
   ])('%s', (body) => {
     expect(faultIn(body)).toBeUndefined();

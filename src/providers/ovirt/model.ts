@@ -396,10 +396,9 @@ export function faultIn(body: string): EngineFault | undefined {
   if (document === undefined) return undefined;
   const { root, part } = document;
   try {
-    if (
-      root === 'fault' ||
-      (root === undefined && (part.names.includes('detail') || part.names.includes('reason')))
-    ) {
+    const has = (name: string) => part.names.includes(name);
+    // An action may have a reason of its own: why someone wants it.
+    if (root === 'fault' || (root === undefined && !has('status') && (has('detail') || has('reason')))) {
       return faultOf(part);
     }
     const inner = root === undefined || root === 'action' ? part.one('fault') : undefined;

@@ -164,7 +164,7 @@ function errorOf(response: HttpResponse, fault: EngineFault | undefined): Vendor
 }
 
 /** The words of a fault; the reason is left out where it is the one that stands for all. */
-function wordsOf(fault: EngineFault | undefined): string | undefined {
+export function wordsOf(fault: EngineFault | undefined): string | undefined {
   const { reason, detail } = fault ?? {};
   if (detail === undefined) return reason === undefined ? undefined : vendorText(reason);
   return vendorText(reason === undefined || reason === 'Operation Failed' ? detail : `${reason}: ${detail}`);

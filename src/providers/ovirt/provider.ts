@@ -43,7 +43,7 @@ import { EngineClient, type NewSnapshot, type Restoration } from './client.ts';
 import { Engine } from './engine.ts';
 import type { WantedAPIVersion } from './engine-version.ts';
 import { creationTold, newVMTold, removalTold, restoreTold, type Told } from './events.ts';
-import { type EngineAction, type EngineSnapshot, type EngineVM, isUUID } from './model.ts';
+import { type EngineAction, type EngineDisk, type EngineSnapshot, type EngineVM, isUUID } from './model.ts';
 import { type Operation, operationToken, parseToken } from './operation-token.ts';
 import { withoutSecrets } from './ovf.ts';
 import type { OvirtAuth } from './session.ts';
@@ -269,21 +269,14 @@ class EngineProvider implements VMOperator {
       const view = vmView(vm.value, disks.value);
       const previewed =
         all.find(({ status }) => status === 'in_preview') ?? all.find(({ type }) => type === 'preview');
-      const locked = all.find(({ status }) => status === 'locked');
-      const busyDisks = disks.value.filter(({ status }) => status === 'locked').map(({ name }) => name);
-      const busy =
-        locked !== undefined
-          ? `the engine is at work on the snapshot ${locked.id}`
-          : view.power === 'Busy'
-            ? `the VM is ${view.vendorState}`
-            : busyDisks.length > 0
-              ? `disks are locked: ${busyDisks.join(', ')}`
-              : undefined;
+      const busy = busyBecause(view, all, disks.value);
+      const illegal = disks.value.filter(({ status }) => status === 'illegal').map(({ name }) => name);
       return {
         vm: view,
         snapshots: regular(all, containerID),
         ...(previewed === undefined ? {} : { previewOf: previewed.id }),
         ...(busy === undefined ? {} : { busy }),
+        ...(illegal.length === 0 ? {} : { damaged: `disks are illegal: ${illegal.join(', ')}` }),
       };
     });
   }
@@ -353,14 +346,15 @@ class EngineProvider implements VMOperator {
       if (mark === undefined || !mark.toLowerCase().startsWith(markPrefix.toLowerCase())) continue;
       const disks = await this.#client.listDisks(vm.id, call);
       if (!succeeded(disks)) return disks;
-      const free = disks.value.every(({ status }) => status === undefined || status === 'ok');
+      const unready = disks.value.find(({ status }) => status !== undefined && status !== 'ok');
       found.push({
         id: vm.id,
         name: vm.name,
         mark,
         power: powerOf(vm.status),
-        vendorState: vm.status,
-        disksReady: free && vm.status !== 'image_locked',
+        vendorState:
+          unready === undefined ? vm.status : `${vm.status}, with ${unready.name} ${unready.status}`,
+        disksReady: unready === undefined && vm.status !== 'image_locked',
       });
     }
     return done(found);
@@ -475,16 +469,20 @@ class EngineProvider implements VMOperator {
     return vm.value.disks.filter(({ excluded }) => excluded === undefined).map(({ id }) => id);
   }
 
-  /** Where the events tell nothing, a snapshot that is locked or a job that is under way do. */
+  /**
+   * Where the events tell nothing, a snapshot that is locked or a job that is under way do. Of a removal that has begun
+   * they have the last word: an engine that was stopped in the middle of it may never tell how it ended.
+   */
   async #orAtWork(told: Told, operation: Operation, call: Call): Promise<Outcome<OperationState>> {
-    if (told.state !== 'None') return done(told);
+    const begun = operation.kind === 'delete' && told.state === 'Running';
+    if (told.state !== 'None' && !begun) return done(told);
     const jobs = await this.#client.listJobs(operation.correlationID, call);
     if (!succeeded(jobs)) return jobs;
     if (jobs.value.some(({ status }) => status === 'started')) return done({ ...told, state: 'Running' });
     const entries = await this.#client.listSnapshots(operation.vmID, call);
     if (!succeeded(entries)) return entries.kind === 'NotFound' ? done(told) : entries;
     const locked = entries.value.some(({ status }) => status === 'locked');
-    return done(locked ? { ...told, state: 'Running' } : told);
+    return done({ ...told, state: locked ? 'Running' : 'None' });
   }
 
   async #refusesRestore(target: RestoreTarget, call: Call): Promise<Failure | undefined> {
@@ -559,6 +557,22 @@ class EngineProvider implements VMOperator {
   }
 }
 
+/** What the engine is at work on; a state that nobody knows is taken for work, and never for an end. */
+function busyBecause(
+  { power, vendorState }: VM,
+  entries: readonly EngineSnapshot[],
+  disks: readonly EngineDisk[],
+): string | undefined {
+  const locked = entries.find(({ status }) => status === 'locked');
+  if (locked !== undefined) return `the engine is at work on the snapshot ${locked.id}`;
+  const odd = entries.find(({ status }) => !statuses.has(status));
+  if (odd !== undefined)
+    return `the engine calls the snapshot ${odd.id} '${vendorText(odd.status, 64)}', which is not known`;
+  if (power === 'Busy') return `the VM is ${vendorState}`;
+  const lockedDisks = disks.filter(({ status }) => status === 'locked').map(({ name }) => name);
+  return lockedDisks.length === 0 ? undefined : `disks are locked: ${lockedDisks.join(', ')}`;
+}
+
 /** Entries of type regular are snapshots; the others are the VM itself, before and in a preview. */
 function regular(entries: readonly EngineSnapshot[], vmID: string): Snapshot[] {
   return entries
@@ -567,6 +581,7 @@ function regular(entries: readonly EngineSnapshot[], vmID: string): Snapshot[] {
 }
 
 const types = new Set(['regular', 'active', 'preview', 'stateless']);
+const statuses = new Set(['ok', 'locked', 'in_preview']);
 
 /** The id of a snapshot whose creation failed goes back to the active entry (oVirt sheet, section 6). */
 function notASnapshot({ id, type }: EngineSnapshot): Failure {

@@ -231,8 +231,8 @@ function knownOptions(
   const since: Record<string, string> = { follow: '4.2', all_content: '4.2', correlation_id: '4.1' };
   for (const [name, { value, place }] of target.options) {
     const common = name === 'filter' || name === 'correlation_id';
-    const matrixOnly =
-      world.version.major === 3 && ['async', 'max', 'case_sensitive'].includes(name) && place === 'query';
+    const matrix = ['async', 'max', 'case_sensitive', ...(atLeast(world.version, '3.2') ? [] : ['from'])];
+    const matrixOnly = world.version.major === 3 && matrix.includes(name) && place === 'query';
     if (!known.includes(name) && !common) violation(`The operation has no parameter '${name}'.`);
     else if (!atLeast(world.version, since[name] ?? '3.0')) {
       // The official SDK sends the header of older releases with it.

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { operationToken } from '../../../src/providers/ovirt/operation-token.ts';
 import type { OvirtFault } from '../../simulators/ovirt/faults.ts';
 import { must, read, write } from '../../support/provider-calls.ts';
 import { type Bench, markedName, startBench } from './setup.ts';
@@ -93,6 +94,37 @@ describe('a write that may have had its effect is Unknown, and is not sent again
     }, 10_000);
     expect(engine.counts().Snapshots_Restore).toBe(1);
     expect(engine.effects().filter(({ effect }) => effect === 'restore-started')).toHaveLength(1);
+  });
+});
+
+describe('an answer of 200 that is none', () => {
+  const fault = { reason: 'Operation Failed', detail: '[Cannot run VM. It is pinned.]' };
+  test.each<[string, string | object, object]>([
+    [
+      'an action that is complete, with a fault',
+      { status: 'complete', fault },
+      { kind: 'Failed', error: { message: 'Cannot run VM. It is pinned.' } },
+    ],
+    ['a fault alone', fault, { kind: 'Failed', error: { message: 'Cannot run VM. It is pinned.' } }],
+    [
+      'an action with a fault, as XML and without a status',
+      '<action><fault><reason>Operation Failed</reason><detail>[No.]</detail></fault></action>',
+      { kind: 'Failed', error: { message: 'No.' } },
+    ],
+    ['an action in a state that none has', { status: 'wondering' }, { kind: 'Unknown' }],
+    ['a page to sign in', '<html><body>Sign in</body></html>', { kind: 'Unknown' }],
+    ['nothing', '', { kind: 'Unknown' }],
+  ])('to an action: %s', async (_name, body, expected) => {
+    bench.engine.faults.add({ operation: 'Vms_Start', kind: 'respond', status: 200, body });
+    expect(await bench.provider.startVM(bench.vm.id, write())).toMatchObject(expected);
+  });
+
+  test('to a creation, with a fault: it is not known, and the engine is quoted', async () => {
+    bench.engine.faults.add({ operation, kind: 'respond', status: 200, body: fault });
+    expect(await create()).toMatchObject({
+      kind: 'Unknown',
+      error: { code: 'MalformedAnswer', message: expect.stringContaining('It is pinned.') },
+    });
   });
 });
 
@@ -231,6 +263,48 @@ describe('what came of a removal', () => {
     expect(must(await provider.getSnapshot(refOf(snapshot), {}, read())).state).toBe('Locked');
     await ends(token, 'Failed');
     expect(must(await provider.getSnapshot(refOf(snapshot), {}, read()))).toMatchObject(seen);
+  });
+});
+
+describe('a removal of whose end nothing is told', () => {
+  const begun = () => {
+    const correlationId = crypto.randomUUID();
+    bench.engine.world.events.write(342, { vm: bench.vm, correlationId });
+    return operationToken({ kind: 'delete', vmID: bench.vm.id, correlationID: correlationId });
+  };
+  test.each([
+    ['is under way while the snapshot is locked', 'locked', 'Running'],
+    ['is over when nothing is locked any more', 'ok', 'None'],
+  ] as const)('%s', async (_name, status, state) => {
+    bench.engine.addSnapshot({ vmId: bench.vm.id, description: 'x', status });
+    expect(await stateOf(begun())).toBe(state);
+  });
+});
+
+describe('a VM as it is inspected', () => {
+  test('names disks that cannot be used', async () => {
+    bench.engine.updateDisk(bench.disks[1] ?? '', { status: 'illegal' });
+    expect(must(await bench.provider.inspectVM(bench.vm.id, read()))).toMatchObject({
+      damaged: 'disks are illegal: data',
+    });
+  });
+
+  test('is not free while a snapshot is in a state that nobody knows', async () => {
+    const body = {
+      snapshot: [
+        { id: crypto.randomUUID(), snapshot_type: 'active', snapshot_status: 'ok' },
+        {
+          id: crypto.randomUUID(),
+          snapshot_type: 'regular',
+          snapshot_status: 'compacting',
+          description: 'x',
+        },
+      ],
+    };
+    bench.engine.faults.add({ operation: 'Snapshots_List', kind: 'respond', status: 200, body });
+    expect(must(await bench.provider.inspectVM(bench.vm.id, read())).busy).toMatch(
+      /'compacting', which is not known/,
+    );
   });
 });
 
@@ -540,6 +614,12 @@ test('a description keeps its mark, whatever people wrote, and only what an engi
   expect(snapshot?.name).toBe(markedName());
   expect(snapshot?.description).toMatch(/^nightly \? \?büro\? \? x+ \[keyframe-/);
   expect(snapshot?.description).toHaveLength(4_000);
+});
+
+test('the newest of all events is that of the highest id, in whatever order and number they come', async () => {
+  const body = { event: [3, 17, 5].map((id) => ({ id, code: 30, description: 'x' })) };
+  bench.engine.faults.add({ operation: 'Events_List', kind: 'respond', status: 200, body });
+  expect(await bench.provider.changes?.(undefined, read())).toMatchObject({ value: { cursor: '17' } });
 });
 
 test('more events than are read at once say that anything may have moved', async () => {
