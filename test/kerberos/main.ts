@@ -53,9 +53,9 @@ try {
     "a keytab of another principal's is of no use, though there are tickets for that name",
     async () => {
       const result = await senderOf({ principal: one.principal, keytab: other.keytab }).send(request('GET'));
-      assert.ok(!result.ok && 'denied' in result, JSON.stringify(result));
-      assert.equal(result.denied.code, 'NoTicket');
-      console.log(`    ${result.denied.message}`);
+      assert.ok(!result.ok && 'without' in result, JSON.stringify(result));
+      assert.equal(result.without.error.code, 'NoTicket');
+      console.log(`    ${result.without.error.message}`);
     },
   );
   await check('without the key distribution centre there is no ticket, and nothing is sent', async () => {
