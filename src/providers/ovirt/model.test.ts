@@ -89,6 +89,7 @@ describe('recorded answers of real engines', () => {
         actualBytes: 2147483648,
         provisionedBytes: 9663676416,
         snapshotID: '4f81c601-d896-4c12-b34e-0bfcabd7d9e1',
+        storageType: 'image',
       },
     ]);
   });
