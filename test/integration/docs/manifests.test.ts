@@ -1,5 +1,5 @@
 /** The manifests that the documentation shows are accepted as they are, with no field that is not known. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -10,7 +10,12 @@ import { azureManifests } from '../../demo/scene.ts';
 import { pathOf } from '../api/judge.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const pages = ['README.md', 'docs/operations.md', 'docs/providers/azure.md', 'docs/providers/spf.md'];
+const pages = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
 const cluster = useControlPlane();
 let namespace: string;
 
@@ -21,17 +26,30 @@ interface Shown {
 
 /** Manifests of Keyframe's kinds in the YAML blocks of a page, each with what it is called in the test. */
 function manifestsOf(page: string): Shown[] {
-  const blocks = readFileSync(join(root, page), 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```/gm);
+  const blocks = readFileSync(join(root, page), 'utf8').matchAll(/^( *)```yaml\n([\s\S]*?)^\1```/gm);
   return [...blocks]
-    .flatMap(([, text = '']) => loadAll(text) as KubernetesObject[])
+    .flatMap(([, indent = '', text = '']) => loadAll(unindented(text, indent)) as KubernetesObject[])
     .filter((manifest) => manifest.apiVersion === apiVersion)
     .map((manifest) => ({ title: `${page}: ${manifest.kind} ${manifest.metadata.name}`, manifest }));
+}
+
+/** The text of a block in a list. */
+function unindented(text: string, indent: string): string {
+  return text.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
 }
 
 beforeAll(async () => {
   namespace = await cluster.createNamespace('docs');
 });
 afterAll(() => cluster.disconnect());
+
+it.each(['README.md', 'docs/providers/azure.md', 'docs/providers/ovirt.md', 'docs/providers/spf.md'])(
+  '%s has a provider and a first snapshot to apply',
+  (page) => {
+    const shown = manifestsOf(page).map(({ manifest }) => manifest.kind);
+    expect(shown).toEqual(expect.arrayContaining(['VMProvider', 'VMSnapshot']));
+  },
+);
 
 it.each(pages.flatMap(manifestsOf))('$title', async ({ manifest }) => {
   const { namespace: _, ...metadata } = manifest.metadata;
