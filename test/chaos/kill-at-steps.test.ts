@@ -13,7 +13,7 @@ import {
   expectOnePointEach,
   type Foreign,
 } from './account.ts';
-import { Scene } from './scene.ts';
+import { AzureScene } from './azure-scene.ts';
 import type { StopAt } from './stop-at.ts';
 
 let stage: Stage;
@@ -70,7 +70,7 @@ describe('killed while snapshots and copies are made', () => {
   ];
 
   it.concurrent.for(cases)('$kind: $title', async ({ title: _, ...stopAt }) => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     await scene.makeObjects();
     const killed = await scene.stoppable(stopAt);
     await killed.ended();
@@ -104,7 +104,7 @@ describe('killed while things are removed', () => {
   ];
 
   it.concurrent.for(cases)('$kind: $title', async ({ title: _, ...stopAt }) => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     const objects = await scene.makeObjects();
     const killed = await scene.stoppable(stopAt);
     await scene.allReady();
@@ -154,7 +154,7 @@ describe('killed when nobody knows what came of the request', () => {
   const kinds = ['VMSnapshot', 'RestorePointCopy'] as const;
   const ofEachKind = cases.flatMap((one) => kinds.map((kind) => ({ ...one, kind })));
 
-  async function killInDoubt(scene: Scene, { kind, fault, killWhen }: (typeof ofEachKind)[number]) {
+  async function killInDoubt(scene: AzureScene, { kind, fault, killWhen }: (typeof ofEachKind)[number]) {
     const objects = await scene.makeObjects();
     const object = objects.find((candidate) => candidate.kind === kind);
     if (object === undefined) throw new Error(`there is no ${kind}`);
@@ -166,14 +166,14 @@ describe('killed when nobody knows what came of the request', () => {
   }
 
   it.concurrent.for(ofEachKind)('$kind, $title: it goes on', async (one) => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     await killInDoubt(scene, one);
     await scene.operator();
     expectOnePointEach(stage, await scene.allReady(), one.attempts);
   });
 
   it.concurrent.for(cases)('VMSnapshot, $title: it is deleted', async (one) => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     const objects = await killInDoubt(scene, { ...one, kind: 'VMSnapshot' });
     await scene.removeObjects();
     await scene.operator();

@@ -10,7 +10,7 @@ import {
   expectOnePointEach,
   type Foreign,
 } from './account.ts';
-import { Scene } from './scene.ts';
+import { AzureScene } from './azure-scene.ts';
 
 let stage: Stage;
 let foreign: Foreign;
@@ -30,7 +30,7 @@ afterAll(() => stage?.[Symbol.asyncDispose]());
 
 describe('the API server goes away', () => {
   it('between the request and the status that tells of it', async () => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     const objects = await scene.makeObjects();
     const [first] = objects;
     if (first === undefined) throw new Error('nothing was made');
@@ -47,7 +47,7 @@ describe('the API server goes away', () => {
   });
 
   it('while what was deleted is being removed', async () => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     const objects = await scene.makeObjects();
     const operator = await scene.operator();
     await scene.allReady();
@@ -61,7 +61,7 @@ describe('the API server goes away', () => {
   });
 
   it('and the leader ends when it cannot renew; the next one goes on', async () => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     const flags = [
       '--leader-elect=true',
       '--lease-duration=3s',
@@ -88,7 +88,7 @@ describe('Azure goes away', () => {
   const versions = (objects: AnyObject[]) =>
     objects.map(({ metadata }) => `${metadata.name} ${metadata.resourceVersion}`);
 
-  const writesTo = async (scene: Scene, objects: AnyObject[]) => {
+  const writesTo = async (scene: AzureScene, objects: AnyObject[]) => {
     const names = new Set(objects.map(({ metadata }) => metadata.name));
     const writes = [
       ...(await stage.writes('VMSnapshot', scene.namespace)),
@@ -98,7 +98,7 @@ describe('Azure goes away', () => {
   };
 
   it('for a while: what is settled is left alone, what is under way goes on', async () => {
-    await using scene = await Scene.set(stage, 4);
+    await using scene = await AzureScene.set(stage, 4);
     // Looks at what is settled are due all the time.
     const operator = await scene.operator(['--drift-interval=1s']);
     for (const index of [0, 1]) await scene.makeSnapshot(index);
@@ -134,7 +134,7 @@ describe('Azure goes away', () => {
   });
 
   it('between two attempts, with its answers lost', async () => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     const objects = await scene.makeObjects();
     const [first] = objects;
     if (first === undefined) throw new Error('nothing was made');
@@ -154,7 +154,7 @@ describe('Azure goes away', () => {
   });
 
   it('while things are deleted: they wait, and go when it is back', async () => {
-    await using scene = await Scene.set(stage);
+    await using scene = await AzureScene.set(stage);
     const objects = await scene.makeObjects();
     await scene.operator();
     await scene.allReady();

@@ -17,8 +17,8 @@ import {
   expectOnePointEach,
   type Foreign,
 } from './account.ts';
+import { AzureScene } from './azure-scene.ts';
 import { between, pick, type Random, randomFault } from './random-faults.ts';
-import { Scene } from './scene.ts';
 
 // In CI the same every time: there it guards what holds, and elsewhere it looks for what does not.
 const chance = process.env.CI === 'true' ? 747_834 : Math.floor(Math.random() * 1_000_000);
@@ -50,14 +50,14 @@ afterAll(() => stage?.[Symbol.asyncDispose]());
 
 /** Makes or deletes something. */
 class Actor {
-  readonly #scene: Scene;
+  readonly #scene: AzureScene;
   readonly #random: Random;
   readonly #unmade = Array.from({ length: vms }, (_, index) => index);
   readonly #uncopied: number[] = [];
   readonly made: AnyObject[] = [];
   readonly deleted: AnyObject[] = [];
 
-  constructor(scene: Scene, random: Random) {
+  constructor(scene: AzureScene, random: Random) {
     this.#scene = scene;
     this.#random = random;
   }
@@ -97,7 +97,7 @@ class Actor {
  */
 async function play(seed: number, beside: boolean): Promise<void> {
   const random = seededRandom(seed);
-  await using scene = await Scene.set(stage, vms);
+  await using scene = await AzureScene.set(stage, vms);
   const actor = new Actor(scene, random);
   for (let index = 0; index < 3; index++) await actor.act();
   if (beside) await scene.operator();

@@ -12,8 +12,8 @@ import {
   expectOnePointEach,
   type Foreign,
 } from './account.ts';
+import { AzureScene } from './azure-scene.ts';
 import { randomFault } from './random-faults.ts';
-import { Scene } from './scene.ts';
 
 const seed = Number(process.env.KEYFRAME_CHAOS_SEED ?? Math.floor(Math.random() * 1_000_000));
 const mostAttempts = 10;
@@ -36,7 +36,7 @@ afterAll(() => stage?.[Symbol.asyncDispose]());
 
 describe('two operators at work on the same objects', () => {
   it('make everything once and remove it all', async () => {
-    await using scene = await Scene.set(stage, 4);
+    await using scene = await AzureScene.set(stage, 4);
     await Promise.all([scene.operator(), scene.operator()]);
     await scene.makeObjects();
     await scene.makeCopy(1);
@@ -49,7 +49,7 @@ describe('two operators at work on the same objects', () => {
 
   it.each([seed, seed + 1])('make everything once while Azure fails at random (seed %i)', async (one) => {
     const random = seededRandom(one);
-    await using scene = await Scene.set(stage, 6);
+    await using scene = await AzureScene.set(stage, 6);
     await Promise.all([scene.operator(), scene.operator()]);
     for (let count = 0; count < 6; count++) stage.azure.faults.add(randomFault(random));
     const objects = await scene.makeObjects();
@@ -68,7 +68,7 @@ describe('two operators at work on the same objects', () => {
 
 describe.concurrent('one of two operators hangs, and both believe to lead', () => {
   it('makes it once although it hangs between its intent and its request', async () => {
-    await using scene = await Scene.set(stage, 1);
+    await using scene = await AzureScene.set(stage, 1);
     const hanging = await scene.stoppable({ kind: 'VMSnapshot', step: 'Create', signal: 'SIGSTOP' });
     const object = await scene.makeSnapshot(0);
     await hanging.line(({ message }) => message === 'stops here');
@@ -85,7 +85,7 @@ describe.concurrent('one of two operators hangs, and both believe to lead', () =
   });
 
   it('makes it once when it wakes up too late', async () => {
-    await using scene = await Scene.set(stage, 1);
+    await using scene = await AzureScene.set(stage, 1);
     const hanging = await scene.stoppable({ kind: 'VMSnapshot', step: 'Create', signal: 'SIGSTOP' });
     await scene.makeSnapshot(0);
     await hanging.line(({ message }) => message === 'stops here');
@@ -99,7 +99,7 @@ describe.concurrent('one of two operators hangs, and both believe to lead', () =
   });
 
   it('leaves nothing behind when the object is deleted meanwhile', async () => {
-    await using scene = await Scene.set(stage, 1);
+    await using scene = await AzureScene.set(stage, 1);
     const hanging = await scene.stoppable({ kind: 'VMSnapshot', step: 'Create', signal: 'SIGSTOP' });
     const object = await scene.makeSnapshot(0);
     await hanging.line(({ message }) => message === 'stops here');
@@ -128,7 +128,7 @@ describe.concurrent('leader election', () => {
   const leads = ({ message }: { message: string }) => message === 'leading';
 
   it('lets another one finish what a killed leader began', async () => {
-    await using scene = await Scene.set(stage, 3);
+    await using scene = await AzureScene.set(stage, 3);
     const all = [...flags, `--leader-election-name=${scene.namespace}`];
     const first = await scene.operator(all);
     await first.line(leads);
@@ -142,7 +142,7 @@ describe.concurrent('leader election', () => {
   });
 
   it('passes on at once when the leader is stopped in order', async () => {
-    await using scene = await Scene.set(stage, 3);
+    await using scene = await AzureScene.set(stage, 3);
     const all = [...flags, `--leader-election-name=${scene.namespace}`];
     const first = await scene.operator(all);
     await first.line(leads);
@@ -161,7 +161,7 @@ describe.concurrent('leader election', () => {
   });
 
   it('ends a leader that cannot renew: it wakes up after another one took over', async () => {
-    await using scene = await Scene.set(stage, 2);
+    await using scene = await AzureScene.set(stage, 2);
     const all = [...flags, `--leader-election-name=${scene.namespace}`];
     const hanging = await scene.stoppable({ kind: 'VMSnapshot', step: 'Create', signal: 'SIGSTOP' }, all);
     await hanging.line(leads);
