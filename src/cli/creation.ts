@@ -4,8 +4,8 @@ import type { KubeClient } from '../runtime/kube/client.ts';
 import { isAlreadyExists } from '../runtime/kube/errors.ts';
 import type { KubeObject, ResourceType } from '../runtime/kube/types.ts';
 import type { Call } from './command.ts';
-import { Failure } from './failure.ts';
-import type { Manifest } from './manifests.ts';
+import { Failure, UsageError } from './failure.ts';
+import { checkDuration, type Manifest } from './manifests.ts';
 import type { Options } from './options.ts';
 import { say, structured } from './output.ts';
 
@@ -31,6 +31,16 @@ export const waitOptions = {
     help: 'Longest wait, such as 90s or 2h. Unset: its own deadlines bound it.',
   },
 } as const satisfies Options;
+
+/**
+ * The longest wait that was asked for, in milliseconds; undefined when none was. Throws a UsageError when there is
+ * nothing to wait for.
+ */
+export function waitLimit({ values }: Call<typeof creationOptions & typeof waitOptions>): number | undefined {
+  if (values.wait && values['dry-run'] !== undefined)
+    throw new UsageError('--wait goes without --dry-run: nothing is made that could be waited for');
+  return values.timeout === undefined ? undefined : checkDuration('timeout', values.timeout);
+}
 
 /**
  * Makes an object, or shows what it would be, and prints what was asked for.

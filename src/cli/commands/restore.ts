@@ -8,7 +8,7 @@ import { isForbidden, isNotFound } from '../../runtime/kube/errors.ts';
 import type { KubeObject } from '../../runtime/kube/types.ts';
 import { connect } from '../cluster.ts';
 import { type Call, command, connectionOptions, namespaceOption, type Surroundings } from '../command.ts';
-import { create, creationOptions, waitOptions } from '../creation.ts';
+import { create, creationOptions, waitLimit, waitOptions } from '../creation.ts';
 import { exitCodes, Failure, UsageError } from '../failure.ts';
 import { followToEnd } from '../follow.ts';
 import { gather } from '../gather.ts';
@@ -82,9 +82,7 @@ export const restore = command({
 
 async function run(call: Call<typeof options>): Promise<number> {
   const { values, args } = call;
-  if (values.wait && values['dry-run'] !== undefined)
-    throw new UsageError('--wait goes without --dry-run: nothing is made that could be waited for');
-  const timeoutMs = values.timeout === undefined ? undefined : checkDuration('timeout', values.timeout);
+  const timeoutMs = waitLimit(call);
   if (values['shutdown-timeout'] !== undefined) checkDuration('shutdown-timeout', values['shutdown-timeout']);
   const { kind, name } = parsePath(args[0] ?? '');
   if (kind !== undefined && kind !== 'VMSnapshot')

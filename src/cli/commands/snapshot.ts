@@ -4,11 +4,11 @@ import type { ClusterVMProvider, VMProvider } from '../../api/v1alpha1/vm-provid
 import { resourceTypes } from '../../controllers/resources.ts';
 import { type Cluster, connect } from '../cluster.ts';
 import { type Call, command, connectionOptions, namespaceOption } from '../command.ts';
-import { create, creationOptions, waitOptions } from '../creation.ts';
-import { UsageError } from '../failure.ts';
+import { create, creationOptions, waitLimit, waitOptions } from '../creation.ts';
+import { exitCodes } from '../failure.ts';
 import { followToEnd } from '../follow.ts';
 import { gather } from '../gather.ts';
-import { checkDuration, onlyProvider, providerNamed, quoted, snapshotManifest } from '../manifests.ts';
+import { onlyProvider, providerNamed, quoted, snapshotManifest } from '../manifests.ts';
 import { tell, tellWrapped } from '../output.ts';
 
 /** What becomes part of the manifest. */
@@ -75,9 +75,7 @@ export const snapshot = command({
 async function run(call: Call<typeof options>): Promise<number> {
   const { values, args } = call;
   const [vm = ''] = args;
-  const timeoutMs = values.timeout === undefined ? undefined : checkDuration('timeout', values.timeout);
-  if (values.wait && values['dry-run'] !== undefined)
-    throw new UsageError('--wait goes without --dry-run: nothing is made that could be waited for');
+  const timeoutMs = waitLimit(call);
   await using cluster = await connect(values, call.version);
   const provider =
     values.provider === undefined ? await theProvider(cluster) : providerNamed(values.provider);
@@ -99,7 +97,7 @@ async function run(call: Call<typeof options>): Promise<number> {
   );
   const { name, namespace } = manifest.metadata;
   const isMade = await create(call, cluster.client, resourceTypes.VMSnapshot, manifest);
-  if (!isMade) return 0;
+  if (!isMade) return exitCodes.done;
   if (values.output === undefined) {
     const path = `${kinds.VMSnapshot.shortName}/${name}`;
     if (!values.wait) tell(call, `Follow it:   kubectl keyframe status ${path} -n ${namespace} -w`);
@@ -109,7 +107,7 @@ async function run(call: Call<typeof options>): Promise<number> {
       'Applied under this name, the manifest takes over this very snapshot, and makes no other.',
     );
   }
-  if (!values.wait) return 0;
+  if (!values.wait) return exitCodes.done;
   return await followToEnd(
     call,
     cluster.client,
