@@ -14,6 +14,9 @@ export default defineConfig({
           name: 'unit',
           setupFiles: ['test/support/fixed-seed.ts'],
           retry,
+          // They take moments, but a machine may be busy with something else.
+          testTimeout: 30_000,
+          hookTimeout: 30_000,
           include: ['src/**/*.test.ts', 'test/unit/**/*.test.ts', 'test/simulators/**/*.test.ts'],
         },
       },

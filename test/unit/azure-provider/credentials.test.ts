@@ -28,7 +28,7 @@ test('a token is renewed before it expires', async () => {
   await vi.waitFor(async () => {
     expect((await bench.provider.probe(read())).kind).toBe('Done');
     expect(bench.azure.identity.issued.length).toBeGreaterThan(1);
-  }, 10_000);
+  }, 20_000);
   expect(bench.azure.requests.filter(({ status }) => status === 401)).toEqual([]);
 });
 

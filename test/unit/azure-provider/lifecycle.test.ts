@@ -25,7 +25,7 @@ async function localPoint(name = 'p1'): Promise<string> {
   expect(snapshot.consistency).toBeUndefined();
   await vi.waitFor(async () => {
     expect(must(await provider.getOperation(token ?? '', read())).state).toBe('Succeeded');
-  }, 10_000);
+  }, 20_000);
   return snapshot.id;
 }
 
@@ -103,7 +103,7 @@ test('a point is made, read, listed, copied, watched and removed', async () => {
     );
     expect(seen).toMatchObject({ state: 'Succeeded', copyOf: id, createdAt: point.createdAt });
     expect(seen.replication?.map(({ state }) => state)).toEqual(['Replicating', 'Replicating']);
-  }, 10_000);
+  }, 20_000);
   azure.skip(3600);
   const replicated = must(
     await provider.getSnapshot({ id: copy.snapshot.id, containerID: '' }, { progress: true }, read()),
@@ -123,7 +123,7 @@ test('a point is made, read, listed, copied, watched and removed', async () => {
       kind: 'NotFound',
       what: 'Object',
     });
-  }, 10_000);
+  }, 20_000);
   expect(must(await provider.listSnapshots(bench.collection('local'), read()))).toEqual([]);
   expect(await provider.deleteSnapshot({ id, containerID: '' }, write())).toEqual({
     kind: 'Done',
@@ -152,7 +152,7 @@ test('a crash consistent point without a data disk', async () => {
     );
     expect(seen).toMatchObject({ state: 'Succeeded', consistency: 'Crash' });
     expect(seen.disks).toHaveLength(1);
-  }, 10_000);
+  }, 20_000);
 });
 
 test.each([
@@ -176,7 +176,7 @@ test.each([
     expect(seen).toMatchObject({ state: 'Succeeded', consistency: 'Crash' });
     expect(seen.createdAt).toMatch(/^\d{4}-/);
     expect(seen.disks.every((disk) => disk.snapshotID !== undefined)).toBe(true);
-  }, 10_000);
+  }, 20_000);
 });
 
 test('a copy names the point it was made from, and encrypts as it is told', async () => {
@@ -210,7 +210,7 @@ test('a copy names the point it was made from, and encrypts as it is told', asyn
     );
     expect(seen).toMatchObject({ state: 'Succeeded', copyOf });
     expect(seen.disks.map((disk) => disk.encryptionType)).toEqual(encryption.map(({ type }) => type));
-  }, 10_000);
+  }, 20_000);
 });
 
 test('collections are listed over all pages, retagged and removed', async () => {
@@ -227,7 +227,7 @@ test('collections are listed over all pages, retagged and removed', async () => 
   const { token } = must(await provider.deleteCollection(id, write()));
   await vi.waitFor(async () => {
     expect(must(await provider.getOperation(token ?? '', read())).state).toBe('Succeeded');
-  }, 10_000);
+  }, 20_000);
   expect(await provider.getCollection(id, { points: false }, read())).toMatchObject({ kind: 'NotFound' });
   expect(must(await provider.listCollections({}, read()))).toHaveLength(119);
 });

@@ -2,15 +2,12 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { OperationState } from '../../../src/providers/provider.ts';
 import type { SpfFault } from '../../simulators/spf/faults.ts';
 import type { Behaviour } from '../../simulators/spf/options.ts';
-import { must, read, write } from '../../support/provider-calls.ts';
+import { askUntil, impatient, must, read, write } from '../../support/provider-calls.ts';
 import { type Bench, mark, startBench } from './setup.ts';
 
 let bench: Bench;
 beforeEach(async () => {
-  bench = await startBench(
-    {},
-    { limits: { maxConcurrent: 8, requestsPerSecond: 1000, requestTimeoutMs: 1_000 } },
-  );
+  bench = await startBench();
 });
 afterEach(async () => {
   await bench[Symbol.asyncDispose]();
@@ -22,13 +19,16 @@ const create = () => bench.provider.createSnapshot(target(), write());
 const list = () => bench.provider.listSnapshots(bench.container, read());
 const ref = (id: string) => ({ id, containerID: bench.container });
 const operation = 'VMCheckPoints_Create';
+/** One that gives up soon, where no answer comes. */
+const providerFor = ({ kind }: SpfFault) =>
+  kind === 'hang' ? bench.connect({ limits: impatient }) : bench.provider;
 
 async function finished(token: string): Promise<OperationState> {
   let state: OperationState = { state: 'Running' };
   await vi.waitFor(async () => {
     state = must(await bench.provider.getOperation(token, read()));
     expect(state.state).not.toBe('Running');
-  }, 10_000);
+  }, 20_000);
   return state;
 }
 
@@ -55,7 +55,12 @@ describe('a write that may have had its effect is Unknown, and is not sent again
   ])('$fault', async ({ add, made }) => {
     bench.spf.faults.add({ operation, ...add });
     const before = target();
-    expect(await bench.provider.createSnapshot(before, write())).toMatchObject({ kind: 'Unknown' });
+    const provider = providerFor(add);
+    const outcome = await askUntil(
+      () => bench.spf.counts()[operation] !== undefined,
+      () => provider.createSnapshot(before, write()),
+    );
+    expect(outcome).toMatchObject({ kind: 'Unknown' });
     expect(bench.spf.counts()[operation]).toBe(1);
     expect(bench.spf.everCreated()).toHaveLength(made);
     // What came of it is told by the VM's tasks and by the mark.
@@ -96,7 +101,7 @@ describe('a lost answer to a restore or a delete', () => {
 
     bench.spf.faults.add({ operation: 'VMCheckPoints_Delete', kind: 'lost-answer', times: 1 });
     expect(await bench.provider.deleteSnapshot(ref(id), write())).toMatchObject({ kind: 'Unknown' });
-    await vi.waitFor(async () => expect(must(await list())).toEqual([]), 5_000);
+    await vi.waitFor(async () => expect(must(await list())).toEqual([]), 20_000);
   });
 });
 
@@ -114,7 +119,9 @@ describe('a read without a usable answer is Unavailable', () => {
     { kind: 'huge-body', bytes: 20_000_000 },
   ])('%o', async (fault) => {
     bench.spf.faults.add({ operation: 'VMCheckPoints_List', ...fault });
-    expect(await list()).toMatchObject({ kind: 'Unavailable' });
+    expect(await providerFor(fault).listSnapshots(bench.container, read())).toMatchObject({
+      kind: 'Unavailable',
+    });
   });
 
   test('nor is one about something else', async () => {
@@ -146,7 +153,7 @@ describe('how long a write may wait', () => {
     bench.spf.faults.add({ operation, kind: 'hang' });
     const controller = new AbortController();
     const call = bench.provider.createSnapshot(target(), { signal: controller.signal, priority: 'Write' });
-    await vi.waitFor(() => expect(bench.spf.counts()[operation]).toBe(1), 5_000);
+    await vi.waitFor(() => expect(bench.spf.counts()[operation]).toBe(1), 20_000);
     controller.abort();
     expect(await call).toMatchObject({ kind: 'Unknown', error: { code: 'Aborted' } });
   });
@@ -325,7 +332,7 @@ describe('which job it is', () => {
     const before = target();
     bench.spf.behave({ requestIdIsJob: false });
     const { token = '' } = must(await create());
-    await vi.waitFor(() => expect(bench.spf.jobs()[0]?.status).toBe('Completed'), 5_000);
+    await vi.waitFor(() => expect(bench.spf.jobs()[0]?.status).toBe('Completed'), 20_000);
     bench.spf.skip(10);
     bench.spf.world.durations.powerSeconds = 3_600;
     must(await bench.provider.stopVM(bench.container, 'PowerOff', write()));
@@ -343,11 +350,11 @@ describe('which job it is', () => {
   test('what is made stays so, though a later checkpoint of others fails', async () => {
     const before = target();
     must(await create());
-    await vi.waitFor(() => expect(bench.spf.jobs()[0]?.status).toBe('Completed'), 5_000);
+    await vi.waitFor(() => expect(bench.spf.jobs()[0]?.status).toBe('Completed'), 20_000);
     bench.spf.skip(10);
     bench.spf.faults.add({ operation, kind: 'job-failed', problem: 'No.' });
     must(await bench.provider.createSnapshot({ ...target(), name: 'by another hand' }, write()));
-    await vi.waitFor(() => expect(bench.spf.jobs()[1]?.status).toBe('Failed'), 5_000);
+    await vi.waitFor(() => expect(bench.spf.jobs()[1]?.status).toBe('Failed'), 20_000);
     bench.spf.skip(10);
     const token = bench.provider.attemptToken(before, '') ?? '';
     expect(must(await bench.provider.getOperation(token, read()))).toEqual({ state: 'Succeeded' });
@@ -490,14 +497,15 @@ describe('several jobs are watched by one list', () => {
       expect(await Promise.all(tokens.map(stateOf))).toEqual(Array(5).fill('Running'));
     }
     const { Jobs_List = 0, Jobs_Get = 0 } = bench.spf.counts();
-    expect(Jobs_List).toBe(1);
-    // The first ones, before there were enough to be worth a list.
+    // One list for each round at most, and fewer where rounds come fast. The first ones are looked at before there are
+    // enough to be worth it.
+    expect([1, 2, 3]).toContain(Jobs_List);
     expect(Jobs_Get).toBe(2);
     bench.spf.skip(3_600);
     // The list is a little old, so that it may still have them; then each is looked at by itself.
     await vi.waitFor(
       async () => expect(await Promise.all(tokens.map(stateOf))).toEqual(Array(5).fill('Succeeded')),
-      10_000,
+      20_000,
     );
   });
 
@@ -506,7 +514,7 @@ describe('several jobs are watched by one list', () => {
     bench.spf.behave({ filters: { Jobs: mode } });
     // One that has ended, as a list without its filter would have it.
     await bench.provider.stopVM(bench.container, 'PowerOff', write());
-    await vi.waitFor(() => expect(bench.spf.jobs().at(-1)?.status).toBe('Completed'), 5_000);
+    await vi.waitFor(() => expect(bench.spf.jobs().at(-1)?.status).toBe('Completed'), 20_000);
     bench.spf.resetCounts();
     for (let round = 0; round < 2; round += 1) {
       expect(await Promise.all(tokens.map(stateOf))).toEqual(Array(5).fill('Running'));

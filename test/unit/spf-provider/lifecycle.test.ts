@@ -31,7 +31,7 @@ async function finished(token: string | undefined): Promise<OperationState> {
   await vi.waitFor(async () => {
     state = must(await bench.provider.getOperation(token ?? '', read()));
     expect(state.state).not.toBe('Running');
-  }, 10_000);
+  }, 20_000);
   return state;
 }
 
@@ -286,7 +286,7 @@ describe('a checkpoint', () => {
     const id = await made();
     bench.spf.world.durations.mergeSeconds = 3_600;
     const { token } = must(await bench.provider.deleteSnapshot(ref(id), write()));
-    await vi.waitFor(() => expect(bench.spf.checkpoints()).toEqual([]), 5_000);
+    await vi.waitFor(() => expect(bench.spf.checkpoints()).toEqual([]), 20_000);
     expect(bench.spf.vms()[0]?.status).toBe('MergingDrives');
     expect(must(await bench.provider.getOperation(token ?? '', read())).state).toBe('Running');
     bench.spf.skip(3_600);
