@@ -21,7 +21,7 @@ import type { Lanes } from './lanes.ts';
 import type { CommonNeighbours } from './lifecycle/facts.ts';
 import { providerKey } from './provider-registry.ts';
 import { resourceTypes } from './resources.ts';
-import type { CollectionIntent, CollectionNeighbours, Users } from './restorepointcollection/decide.ts';
+import type { CollectionIntent, CollectionNeighbours, Users } from './restorepointcollection/facts.ts';
 import {
   type CopyNeighbours,
   copyLane,

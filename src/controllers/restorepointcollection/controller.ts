@@ -12,6 +12,7 @@ import { type ProviderRegistry, providerKey } from '../provider-registry.ts';
 import type { Recorder } from '../recorder.ts';
 import { resourceTypes } from '../resources.ts';
 import { type Settings, spread } from '../settings.ts';
+import { decideCollection } from './decide.ts';
 import {
   type CollectionFacts,
   type CollectionFinish,
@@ -19,10 +20,9 @@ import {
   type CollectionNeighbours,
   type CollectionSeen,
   type CollectionStep,
-  decideCollection,
   isUnused,
   type Users,
-} from './decide.ts';
+} from './facts.ts';
 
 /** No decision takes more steps than this; one that does is a fault of ours. */
 const maxSteps = 12;

@@ -32,13 +32,8 @@ import {
 } from '../testing/builders.ts';
 import type { ExpectedStep } from '../testing/decision-table.ts';
 import { nothing, says } from '../testing/decision-table.ts';
-import {
-  type CollectionFacts,
-  type CollectionIntent,
-  type CollectionSeen,
-  decideCollection,
-  type Users,
-} from './decide.ts';
+import { decideCollection } from './decide.ts';
+import type { CollectionFacts, CollectionIntent, CollectionSeen, Users } from './facts.ts';
 
 type Change = Omit<Partial<CollectionFacts>, 'object'>;
 type Row = [sentence: string, facts: CollectionFacts, step: ExpectedStep];
