@@ -7,9 +7,7 @@ import type { Snapshot, SnapshotTarget } from '../../../providers/provider.ts';
 import type { Reconcile } from '../../../runtime/controller.ts';
 import type { KubeClient } from '../../../runtime/kube/client.ts';
 import { markedName } from '../../intent.ts';
-import { Lanes } from '../../lanes.ts';
 import { Listings } from '../../listings.ts';
-import { Recorder } from '../../recorder.ts';
 import { resourceTypes } from '../../resources.ts';
 import {
   aCollection,
@@ -25,7 +23,6 @@ import {
   vmHeldSnapshot,
 } from '../../testing/builders.ts';
 import { type Mishaps, noMishaps, type Process, Simulation } from '../../testing/life/simulation.ts';
-import { UnknownOutcomes } from '../../unknown-outcomes.ts';
 import type { SnapshotNeighbours } from '../../vmsnapshot/facts.ts';
 import { snapshotPolicy } from '../../vmsnapshot/policy.ts';
 import { Engine } from '../engine.ts';
@@ -171,29 +168,13 @@ class SnapshotSimulation extends Simulation<VMSnapshot> {
   }
 
   protected override reconcilerOf(process: Process<VMSnapshot>, client: KubeClient): Reconcile {
-    const { clock } = this;
     const engine = new Engine<VMSnapshot, SnapshotNeighbours>({
+      ...this.partsOf(process, client, { bounded: false }),
       resource: resourceTypes.VMSnapshot,
       policy: snapshotPolicy,
       neighbours: () => ({ ...snapshotNeighbours, collection: () => aCollection(this.#collection) }),
-      informer: process.informer,
       client,
-      registry: process.registry,
-      unknownOutcomes: new UnknownOutcomes(clock),
-      lanes: new Lanes(clock),
-      listings: new Listings(clock, settings.driftIntervalMs / 2),
-      recorder: new Recorder<VMSnapshot>({
-        resource: resourceTypes.VMSnapshot,
-        bounded: false,
-        client,
-        informer: process.informer,
-        events: { record: () => undefined, dropped: 0, flush: async () => undefined },
-        clock,
-      }),
-      settings,
-      clock,
-      random: this.chance.random,
-      onStep: (step) => this.note(`${process.name}: ${step}`),
+      listings: new Listings(this.clock, settings.driftIntervalMs / 2),
     });
     return (key, context) => engine.reconcile(key, context);
   }

@@ -11,8 +11,11 @@ import { silentLogger } from '../../../runtime/log.ts';
 import { FakeClock } from '../../../runtime/testing/fake-clock.ts';
 import { FakeKubeClient } from '../../../runtime/testing/fake-kube-client.ts';
 import { sendWindowMs } from '../../intent.ts';
+import { Lanes } from '../../lanes.ts';
 import { ProviderRegistry, type ProviderState } from '../../provider-registry.ts';
-import { hours, minutes, namespace, now } from '../builders.ts';
+import { type RecordedObject, Recorder } from '../../recorder.ts';
+import { UnknownOutcomes } from '../../unknown-outcomes.ts';
+import { hours, minutes, namespace, now, settings } from '../builders.ts';
 import { Chance, seeded } from './chance.ts';
 import type { CallFaults, Gate } from './model-calls.ts';
 
@@ -86,7 +89,7 @@ export interface Process<K extends KubeObject> {
  * One object, the operator processes at work on it, and all that gets in their way, on a clock of its own: the same
  * seed gives the same life. What the object is, who works on it and what must hold is the subclass's.
  */
-export abstract class Simulation<K extends KubeObject & { status?: object }> {
+export abstract class Simulation<K extends KubeObject & RecordedObject> {
   protected readonly clock = new FakeClock(now);
   protected readonly kube = new FakeKubeClient();
   protected readonly chance: Chance;
@@ -179,6 +182,30 @@ export abstract class Simulation<K extends KubeObject & { status?: object }> {
     if ((await this.stored()) === undefined) return;
     await this.kube.mergePatch(this.#subject.resource, this.#ref, patch);
     await this.#told();
+  }
+
+  /** What any controller works with in one process. */
+  protected partsOf(process: Process<K>, client: KubeClient, { bounded }: { bounded: boolean }) {
+    const { clock } = this;
+    const { informer, registry } = process;
+    return {
+      informer,
+      registry,
+      unknownOutcomes: new UnknownOutcomes(clock),
+      lanes: new Lanes(clock),
+      recorder: new Recorder<K>({
+        resource: this.#subject.resource,
+        bounded,
+        client,
+        informer,
+        events: { record: () => undefined, dropped: 0, flush: async () => undefined },
+        clock,
+      }),
+      settings,
+      clock,
+      random: this.chance.random,
+      onStep: (step: string) => this.note(`${process.name}: ${step}`),
+    };
   }
 
   /** Passes a write on, and judges how long it may be under way before it is sent. */

@@ -4,12 +4,9 @@ import type { VMRestore } from '../../../api/v1alpha1/vm-restore.ts';
 import type { AnyProvider } from '../../../providers/any-provider.ts';
 import type { Reconcile } from '../../../runtime/controller.ts';
 import type { KubeClient } from '../../../runtime/kube/client.ts';
-import { Lanes } from '../../lanes.ts';
-import { Recorder } from '../../recorder.ts';
 import { resourceTypes } from '../../resources.ts';
-import { hours, minutes, now, settings } from '../../testing/builders.ts';
+import { hours, minutes, now } from '../../testing/builders.ts';
 import { type Mishaps, noMishaps, type Process, Simulation } from '../../testing/life/simulation.ts';
-import { UnknownOutcomes } from '../../unknown-outcomes.ts';
 import { RestoreController } from '../controller.ts';
 import { aRestore, aRestoreToNewVM, restoreNeighbours } from './builders.ts';
 import { ModelVM, type RestoreFaults, type SentWrite, type Situation } from './model-vm.ts';
@@ -131,25 +128,9 @@ class RestoreSimulation extends Simulation<VMRestore> {
   }
 
   protected override reconcilerOf(process: Process<VMRestore>, client: KubeClient): Reconcile {
-    const { clock } = this;
     const controller = new RestoreController({
+      ...this.partsOf(process, client, { bounded: true }),
       neighbours: () => restoreNeighbours,
-      informer: process.informer,
-      registry: process.registry,
-      unknownOutcomes: new UnknownOutcomes(clock),
-      lanes: new Lanes(clock),
-      recorder: new Recorder<VMRestore>({
-        resource: resourceTypes.VMRestore,
-        bounded: true,
-        client,
-        informer: process.informer,
-        events: { record: () => undefined, dropped: 0, flush: async () => undefined },
-        clock,
-      }),
-      settings,
-      clock,
-      random: this.chance.random,
-      onStep: (step) => this.note(`${process.name}: ${step}`),
     });
     return (key, context) => controller.reconcile(key, context);
   }
