@@ -1,6 +1,6 @@
 import { nextConditions, reads, type Verdict } from '../api/conditions.ts';
 import type { KubernetesObject } from '../api/kubernetes-object.ts';
-import { annotations } from '../api/names.ts';
+import { annotations, finalizer } from '../api/names.ts';
 import type { Reason } from '../api/reasons.ts';
 import type { Condition } from '../api/v1alpha1/common.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -9,6 +9,7 @@ import type { Informer } from '../runtime/informer.ts';
 import type { KubeClient } from '../runtime/kube/client.ts';
 import { isNotFound } from '../runtime/kube/errors.ts';
 import type { KubeObject, ResourceType } from '../runtime/kube/types.ts';
+import type { Logger } from '../runtime/log.ts';
 import {
   type MetadataChange,
   patchMetadata,
@@ -125,6 +126,28 @@ export class Recorder<O extends RecordedObject> {
       written.object.metadata.deletionTimestamp !== undefined && !written.object.metadata.finalizers?.length;
     if (!gone) informer.put(written.object);
     return written.object;
+  }
+
+  /** Sets the finalizer, and the intent where there is one, in one patch; answers as `patch` does. */
+  async hold(object: O, intent: string | undefined, signal: AbortSignal): Promise<O | undefined> {
+    const { finalizers = [] } = object.metadata;
+    const held = finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer];
+    const noted = intent === undefined ? {} : { annotations: { [annotations.intent]: intent } };
+    return this.patch(object, { finalizers: held, ...noted }, signal);
+  }
+
+  /** Takes the finalizer off, and tells of it where there is something to tell; answers as `patch` does. */
+  async release(
+    object: O,
+    word: Word | undefined,
+    { log, signal }: { log: Logger; signal: AbortSignal },
+  ): Promise<O | undefined> {
+    if (word !== undefined) {
+      log[word.type === 'Warning' ? 'warn' : 'info'](word.note, { reason: word.reason });
+      this.event(object, word);
+    }
+    const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
+    return this.patch(object, { finalizers }, signal);
   }
 
   event(object: O, word: Word): void {

@@ -1,5 +1,4 @@
 import { graceLeft, reads, type Verdict } from '../../api/conditions.ts';
-import { annotations, finalizer } from '../../api/names.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
 import type { AnyProvider } from '../../providers/any-provider.ts';
 import { type Call, succeeded } from '../../providers/outcome.ts';
@@ -321,18 +320,12 @@ class Run<O extends ManagedObject, N> {
     { intent, lane, limit }: Extract<Step, { do: 'WriteIntent' }>,
   ): Promise<ReconcileResult | undefined> {
     const { recorder } = this.#options;
-    const { metadata } = this.#object;
     if (lane !== undefined) {
       if (!this.#acquire(lane, limit)) return this.#record(facts, anotherRun);
     }
-    const finalizers = metadata.finalizers ?? [];
-    const change = {
-      finalizers: finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer],
-      annotations: { [annotations.intent]: formatIntent(intent) },
-    };
     // Once it is sent another process may see it, however long the answer takes.
     this.#intentBegunAt = this.#options.clock.monotonic();
-    const written = await recorder.patch(this.#object, change, this.#context.signal);
+    const written = await recorder.hold(this.#object, formatIntent(intent), this.#context.signal);
     if (written === undefined) return conflictResult;
     this.#object = written;
     const { lookUp: _stale, ...kept } = this.#seen;
@@ -375,12 +368,8 @@ class Run<O extends ManagedObject, N> {
 
   /** Puts back what a tool that replaces objects, or a hand, took away. */
   async #protect(intent: Intent<SnapshotTarget>): Promise<ReconcileResult | undefined> {
-    const finalizers = this.#object.metadata.finalizers ?? [];
-    const change = {
-      finalizers: finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer],
-      annotations: { [annotations.intent]: formatIntent(intent) },
-    };
-    const written = await this.#options.recorder.patch(this.#object, change, this.#context.signal);
+    const { recorder } = this.#options;
+    const written = await recorder.hold(this.#object, formatIntent(intent), this.#context.signal);
     if (written === undefined) return conflictResult;
     this.#context.log.warn('put back the finalizer and the intent, which someone took away');
     this.#object = written;
@@ -433,15 +422,10 @@ class Run<O extends ManagedObject, N> {
   }
 
   async #release(event: Extract<Step, { do: 'Release' }>['event']): Promise<ReconcileResult | undefined> {
-    const { recorder } = this.#options;
-    if (event !== undefined) {
-      this.#context.log[event.type === 'Warning' ? 'warn' : 'info'](event.note, { reason: event.reason });
-      recorder.event(this.#object, event);
-    }
-    const finalizers = (this.#object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
-    const written = await recorder.patch(this.#object, { finalizers }, this.#context.signal);
+    const { recorder, unknownOutcomes } = this.#options;
+    const written = await recorder.release(this.#object, event, this.#context);
     if (written === undefined) return conflictResult;
-    this.#options.unknownOutcomes.forget(this.#object.metadata.uid);
+    unknownOutcomes.forget(this.#object.metadata.uid);
     return {};
   }
 

@@ -1,5 +1,4 @@
 import { graceLeft, reads } from '../../api/conditions.ts';
-import { annotations, finalizer } from '../../api/names.ts';
 import type { RestorePointCollection } from '../../api/v1alpha1/restore-point-collection.ts';
 import type { Call } from '../../providers/outcome.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -7,7 +6,7 @@ import type { ReconcileContext, ReconcileResult } from '../../runtime/controller
 import type { Informer } from '../../runtime/informer.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { isNotFound } from '../../runtime/kube/errors.ts';
-import { formatIntent, type Intent, readIntent, sendWindowMs } from '../intent.ts';
+import { formatIntent, readIntent, sendWindowMs } from '../intent.ts';
 import { type ProviderRegistry, providerKey } from '../provider-registry.ts';
 import type { Recorder } from '../recorder.ts';
 import { resourceTypes } from '../resources.ts';
@@ -16,7 +15,6 @@ import { decideCollection } from './decide.ts';
 import {
   type CollectionFacts,
   type CollectionFinish,
-  type CollectionIntent,
   type CollectionNeighbours,
   type CollectionSeen,
   type CollectionStep,
@@ -83,7 +81,11 @@ export class CollectionController {
           return this.#deleteObject(object, step.note, context);
         case 'Protect':
         case 'WriteIntent': {
-          const written = await this.#writeIntent(object, step.intent, context);
+          const written = await this.#options.recorder.hold(
+            object,
+            formatIntent(step.intent),
+            context.signal,
+          );
           if (written === undefined) return { requeueAfterMs: 500 };
           object = written;
           if (step.do === 'Protect') {
@@ -101,19 +103,6 @@ export class CollectionController {
       }
     }
     throw new Error(`no end after ${maxSteps} steps; this is a fault of Keyframe, please report it`);
-  }
-
-  async #writeIntent(
-    object: RestorePointCollection,
-    intent: Intent<CollectionIntent>,
-    { signal }: ReconcileContext,
-  ): Promise<RestorePointCollection | undefined> {
-    const finalizers = object.metadata.finalizers ?? [];
-    const change = {
-      finalizers: finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer],
-      annotations: { [annotations.intent]: formatIntent(intent) },
-    };
-    return this.#options.recorder.patch(object, change, signal);
   }
 
   #facts(
@@ -257,12 +246,7 @@ export class CollectionController {
     context: ReconcileContext,
   ): Promise<ReconcileResult> {
     const { recorder } = this.#options;
-    if (event !== undefined) {
-      context.log[event.type === 'Warning' ? 'warn' : 'info'](event.note, { reason: event.reason });
-      recorder.event(object, event);
-    }
-    const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
-    const written = await recorder.patch(object, { finalizers }, context.signal);
+    const written = await recorder.release(object, event, context);
     return written === undefined ? { requeueAfterMs: 500 } : {};
   }
 

@@ -107,8 +107,7 @@ export class ProviderController<O extends AnyProviderObject> {
       return { requeueAfterMs: 60_000 };
     }
     if (!object.metadata.finalizers?.includes(finalizer)) {
-      const finalizers = [...(object.metadata.finalizers ?? []), finalizer];
-      if ((await this.#options.recorder.patch(object, { finalizers }, context.signal)) === undefined)
+      if ((await this.#options.recorder.hold(object, undefined, context.signal)) === undefined)
         return { requeueAfterMs: 500 };
     }
     const verdict = await this.#connect(key, informer.getByKey(key) ?? object, context, undefined);
@@ -269,8 +268,7 @@ export class ProviderController<O extends AnyProviderObject> {
   }
 
   async #release(object: O, context: ReconcileContext): Promise<ReconcileResult> {
-    const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
-    const written = await this.#options.recorder.patch(object, { finalizers }, context.signal);
+    const written = await this.#options.recorder.release(object, undefined, context);
     return written === undefined ? { requeueAfterMs: 500 } : {};
   }
 

@@ -1,5 +1,4 @@
 import { graceLeft, reads } from '../../api/conditions.ts';
-import { annotations, finalizer } from '../../api/names.ts';
 import type { VMRestore } from '../../api/v1alpha1/vm-restore.ts';
 import type { Call, Outcome, WriteCall } from '../../providers/outcome.ts';
 import type { NewVMTarget, OperationAccepted, RestoreTarget, VMOperator } from '../../providers/provider.ts';
@@ -223,11 +222,7 @@ class Run {
     if (this.#releaseLane === undefined) return this.#record(facts, anotherRun);
     // Counted from before it is written, as in `intent.ts`.
     this.#intentBegunAt = clock.monotonic();
-    const written = await recorder.patch(
-      this.#object,
-      { ...withFinalizer(this.#object), annotations: { [annotations.intent]: JSON.stringify(intent) } },
-      this.#context.signal,
-    );
+    const written = await recorder.hold(this.#object, JSON.stringify(intent), this.#context.signal);
     if (written === undefined) return conflictResult;
     this.#object = written;
     // What is sent rests on looks that are younger than the intent.
@@ -253,7 +248,7 @@ class Run {
 
   async #protect(): Promise<ReconcileResult | undefined> {
     const { recorder } = this.#options;
-    const written = await recorder.patch(this.#object, withFinalizer(this.#object), this.#context.signal);
+    const written = await recorder.hold(this.#object, undefined, this.#context.signal);
     if (written === undefined) return conflictResult;
     this.#context.log.warn('put back the finalizer, which someone took away');
     this.#object = written;
@@ -262,12 +257,7 @@ class Run {
 
   async #release(event: Extract<RestoreStep, { do: 'Release' }>['event']): Promise<ReconcileResult> {
     const { recorder, unknownOutcomes } = this.#options;
-    if (event !== undefined) {
-      this.#context.log[event.type === 'Warning' ? 'warn' : 'info'](event.note, { reason: event.reason });
-      recorder.event(this.#object, event);
-    }
-    const finalizers = (this.#object.metadata.finalizers ?? []).filter((name) => name !== finalizer);
-    const written = await recorder.patch(this.#object, { finalizers }, this.#context.signal);
+    const written = await recorder.release(this.#object, event, this.#context);
     if (written === undefined) return conflictResult;
     unknownOutcomes.forget(this.#object.metadata.uid);
     return {};
@@ -323,11 +313,6 @@ const anotherRun: RestoreFinish = {
 /** The number of the write in hand. */
 function attemptOf({ status }: VMRestore): number {
   return (status?.operation?.attempts ?? 0) + 1;
-}
-
-function withFinalizer({ metadata }: VMRestore): { finalizers: string[] } {
-  const { finalizers = [] } = metadata;
-  return { finalizers: finalizers.includes(finalizer) ? finalizers : [...finalizers, finalizer] };
 }
 
 function operatorOf({ provider: state }: RestoreFacts): VMOperator | undefined {
