@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { apiVersion, type KindName, kinds } from '../../src/api/kinds.ts';
 import type { KubernetesObject } from '../../src/api/kubernetes-object.ts';
+import { annotations as annotationNames } from '../../src/api/names.ts';
 import type { Condition } from '../../src/api/v1alpha1/common.ts';
 import { type ControlPlane, startControlPlane } from '../controlplane/control-plane.ts';
 import { waitFor } from '../controlplane/wait.ts';
@@ -186,6 +188,25 @@ export class Stage implements AsyncDisposable {
 
   async remove(kind: KindName, namespace: string | undefined, name: string): Promise<void> {
     await this.cluster.request('DELETE', `${this.path(kind, namespace)}/${name}`);
+  }
+
+  /** Deletes an object, and waits until it is gone. */
+  async removed(kind: KindName, namespace: string | undefined, name: string): Promise<void> {
+    await this.remove(kind, namespace, name);
+    await this.gone(kind, namespace, name);
+  }
+
+  /** Has the vendor asked anew about an object, and waits for the answer. */
+  async lookAt(kind: KindName, namespace: string | undefined, name: string): Promise<AnyObject> {
+    const token = randomUUID();
+    await this.annotate(kind, namespace, name, { [annotationNames.reconcileAt]: token });
+    return this.until(
+      kind,
+      namespace,
+      name,
+      `answered ${token}`,
+      ({ status }) => status?.lastHandledReconcileAt === token,
+    );
   }
 
   /** Sets annotations; null takes one away. */

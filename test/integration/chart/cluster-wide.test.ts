@@ -125,8 +125,7 @@ describe('installed', () => {
     expect(stage.azure.points().map(({ id }) => id.toLowerCase())).toContain(
       status?.snapshotID.toLowerCase(),
     );
-    await stage.remove('VMSnapshot', namespace, 'passing');
-    await stage.gone('VMSnapshot', namespace, 'passing');
+    await stage.removed('VMSnapshot', namespace, 'passing');
     // With its last restore point goes the collection that was made for the VM.
     await waitFor('the collection of app-2 to go', async () => {
       const left = await stage.list('RestorePointCollection', namespace);
@@ -296,8 +295,7 @@ describe('uninstalled', () => {
     const again = await stage.cluster.request<KubernetesObject>('GET', definitionPath);
     expect(again.metadata.uid).toBe(metadata.uid);
     await using second = await startOperator(stage.cluster, operatorNamespace);
-    await stage.remove('VMSnapshot', namespace, 'kept');
-    await stage.gone('VMSnapshot', namespace, 'kept');
+    await stage.removed('VMSnapshot', namespace, 'kept');
     expect(await second.stop()).toBe(0);
     await uninstall();
   });

@@ -94,8 +94,7 @@ describe('its operator', () => {
     await stage.reason('VMSnapshot', served, 'first', 'Available');
     const [collection] = stage.azure.collections();
     expect(collection?.tags?.['keyframe-owner']).toMatch(/^prod1\//);
-    await stage.remove('VMSnapshot', served, 'first');
-    await stage.gone('VMSnapshot', served, 'first');
+    await stage.removed('VMSnapshot', served, 'first');
     expect(stage.azure.points()).toEqual([]);
   });
 

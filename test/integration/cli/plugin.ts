@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import type { Cluster } from '../../controlplane/cluster.ts';
 
 const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 
@@ -53,4 +54,25 @@ export class Plugin {
     });
     return { ended, stop: () => void child.kill('SIGINT'), said: () => stdout };
   }
+}
+
+/**
+ * A ServiceAccount with ClusterRoles in the namespace. Those of config/rbac are bound by themselves: what becomes part
+ * of view and edit is for a controller manager to put there.
+ */
+export async function person(cluster: Cluster, namespace: string, ...roles: string[]): Promise<Plugin> {
+  const name = ['person', ...roles].join('-');
+  await cluster.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } });
+  for (const role of roles)
+    await cluster.apply({
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: `${name}-${role}`, namespace },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+      subjects: [{ kind: 'ServiceAccount', name, namespace }],
+    });
+  const path = join(cluster.handle.folder, `${name}.kubeconfig`);
+  const token = await cluster.serviceAccountToken(namespace, name);
+  await cluster.writeKubeconfig({ token, namespace, path });
+  return new Plugin(path, namespace);
 }

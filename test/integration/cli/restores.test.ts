@@ -5,7 +5,7 @@ import type { OvirtSimulator } from '../../simulators/ovirt/simulator.ts';
 import type { Vm } from '../../simulators/ovirt/state.ts';
 import { engineProvider, startEngine } from '../../support/engine.ts';
 import { Stage } from '../../support/stage.ts';
-import { Plugin } from './plugin.ts';
+import { Plugin, person } from './plugin.ts';
 
 let stage: Stage;
 let engine: OvirtSimulator;
@@ -45,6 +45,32 @@ it('takes a snapshot of a VM that an engine has', async () => {
   );
   expect(stdout).toMatch(/^● vmsnap\/first {2}Available {2}FileSystem, /m);
   expect(code).toBe(0);
+});
+
+it('asks before it takes anything away, and does nothing where nobody can answer', async () => {
+  const { code, stderr } = await plugin.run('restore', 'first', '--in-place');
+  expect(stderr).toContain('LOST is what the VM wrote since then.');
+  expect(stderr).toContain('give --yes');
+  expect(code).toBe(1);
+  expect(await stage.list('VMRestore', namespace)).toEqual([]);
+});
+
+it('has its manifest checked by the API server', async () => {
+  const { code, stdout } = await plugin.run(
+    ...['restore', 'first', '--in-place', '--dry-run=server', '-o', 'yaml'],
+  );
+  expect(code).toBe(0);
+  expect(load(stdout)).toMatchObject({
+    kind: 'VMRestore',
+    spec: { strategy: 'InPlace', target: { vmID: vm.id }, startBefore: expect.any(String) },
+  });
+});
+
+it('is not for who may only edit', async () => {
+  const editor = await person(stage.cluster, namespace, 'keyframe-view', 'keyframe-edit');
+  const { code, stderr } = await editor.run('restore', 'first', '--in-place', '--yes');
+  expect(stderr).toContain('vmrestores.keyframe.dev is forbidden');
+  expect(code).toBe(1);
 });
 
 it('puts the VM back as it was, and says so in the tree', async () => {

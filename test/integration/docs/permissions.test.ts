@@ -37,11 +37,9 @@ it('takes, copies, follows and removes with exactly these permissions', async ()
   const { status } = await stage.reason('VMSnapshot', namespace, 'sick', 'CreationFailed');
   expect(status?.error.vendorCode).toBe('VMAgentStatusCommunicationError');
 
-  await stage.remove('RestorePointCopy', namespace, 'first-copy');
-  await stage.gone('RestorePointCopy', namespace, 'first-copy');
+  await stage.removed('RestorePointCopy', namespace, 'first-copy');
   for (const name of ['first', 'sick']) {
-    await stage.remove('VMSnapshot', namespace, name);
-    await stage.gone('VMSnapshot', namespace, name);
+    await stage.removed('VMSnapshot', namespace, name);
   }
   for (const { metadata } of await stage.list('RestorePointCollection', namespace))
     await stage.gone('RestorePointCollection', namespace, metadata.name);

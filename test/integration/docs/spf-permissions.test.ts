@@ -58,8 +58,7 @@ async function work(permissions: string[]): Promise<{ refused: number; restored:
   const refused = spf.requests.filter(({ status }) => status === 403).length;
   if (refused === 0)
     for (const { name } of vms) {
-      await stage.remove('VMSnapshot', namespace, name);
-      await stage.gone('VMSnapshot', namespace, name);
+      await stage.removed('VMSnapshot', namespace, name);
     }
   return { refused, restored: spf.everRestored().length, left: spf.checkpoints().length };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kstatus } from '../../support/kstatus.ts';
 import { leaks } from '../../support/leaks.ts';
-import { type AnyObject, ready, Stage } from '../../support/stage.ts';
+import { ready, Stage } from '../../support/stage.ts';
 
 describe('a RestorePointCollection', () => {
   let stage: Stage;
@@ -23,20 +23,8 @@ describe('a RestorePointCollection', () => {
     stage.make('RestorePointCollection', namespace, name, { providerRef, ...spec });
   const becomes = (name: string, reason: string) =>
     stage.reason('RestorePointCollection', namespace, name, reason);
-  const remove = async (name: string) => {
-    await stage.remove('RestorePointCollection', namespace, name);
-    await stage.gone('RestorePointCollection', namespace, name);
-  };
-  const look = async (name: string, token: string): Promise<AnyObject> => {
-    await stage.annotate('RestorePointCollection', namespace, name, { 'keyframe.dev/reconcile-at': token });
-    return stage.until(
-      'RestorePointCollection',
-      namespace,
-      name,
-      `answered ${token}`,
-      ({ status }) => status?.lastHandledReconcileAt === token,
-    );
-  };
+  const remove = (name: string) => stage.removed('RestorePointCollection', namespace, name);
+  const look = (name: string) => stage.lookAt('RestorePointCollection', namespace, name);
   const atAzure = (name: string) =>
     stage.azure.collections().find((collection) => collection.name.toLowerCase() === name.toLowerCase());
   /** Changes the tags as someone else would. */
@@ -67,7 +55,7 @@ describe('a RestorePointCollection', () => {
   it('says which tag someone changed, and takes it back when it is put right', async () => {
     const { tags = {} } = atAzure('rpc-tagged') ?? {};
     retag('rpc-tagged', { ...tags, env: 'production', costCenter: '42' });
-    const modified = await look('tagged', 'changed');
+    const modified = await look('tagged');
     expect(ready(modified)).toMatchObject({ status: 'False', reason: 'ModifiedOutside' });
     expect(ready(modified)?.message).toMatch(/env should be test, is production/);
     expect(modified.status?.conditions).toContainEqual(
@@ -75,7 +63,7 @@ describe('a RestorePointCollection', () => {
     );
     expect(kstatus(modified)).toBe('Failed');
     retag('rpc-tagged', { ...tags, costCenter: '42' });
-    const restored = await look('tagged', 'restored');
+    const restored = await look('tagged');
     expect(ready(restored)).toMatchObject({ status: 'True', reason: 'Available' });
     expect(restored.status?.conditions?.map(({ type }) => type)).toEqual(['Ready']);
     expect(updates()).toBe(0);
@@ -106,7 +94,7 @@ describe('a RestorePointCollection', () => {
   it('counts what is in it, and names what no object stands for', async () => {
     const { status } = await stage.get('RestorePointCollection', namespace, 'tagged');
     stage.azure.addPoint({ collectionId: String(status?.id), name: 'by-hand' });
-    const counted = await look('tagged', 'count');
+    const counted = await look('tagged');
     expect(counted.status?.restorePoints).toEqual({
       total: 2,
       managed: 1,
@@ -121,8 +109,7 @@ describe('a RestorePointCollection', () => {
       /VMSnapshot in-tagged.*left at Azure: .*rpc-tagged/,
     );
     expect(atAzure('rpc-tagged')?.points).toHaveLength(2);
-    await stage.remove('VMSnapshot', namespace, 'in-tagged');
-    await stage.gone('VMSnapshot', namespace, 'in-tagged');
+    await stage.removed('VMSnapshot', namespace, 'in-tagged');
     expect(atAzure('rpc-tagged')?.points).toEqual(['by-hand']);
   });
 
@@ -180,8 +167,7 @@ describe('a RestorePointCollection', () => {
       azure: { collectionRef: { name: 'adopted' } },
     });
     await stage.reason('VMSnapshot', namespace, 'in-adopted', 'Available');
-    await stage.remove('VMSnapshot', namespace, 'in-adopted');
-    await stage.gone('VMSnapshot', namespace, 'in-adopted');
+    await stage.removed('VMSnapshot', namespace, 'in-adopted');
     await remove('adopted-too');
     await remove('adopted');
     expect(atAzure('theirs')).toMatchObject({ tags, points: [] });
@@ -211,7 +197,7 @@ describe('a RestorePointCollection', () => {
     const copy = stage.azure.world.pointById(status?.restorePointID);
     const encryption = copy?.disks.map(({ disk, encryption }) => [disk.name, encryption.type]) ?? [];
     expect(Object.fromEntries(encryption)).toMatchObject({ 'copied-data': type });
-    const remote = await look('remote', 'count');
+    const remote = await look('remote');
     expect(remote.status?.restorePoints).toMatchObject({ total: 1, managed: 1 });
   });
 
@@ -220,7 +206,7 @@ describe('a RestorePointCollection', () => {
     await make('gone', { name: 'rpc-gone', source: { vm: { name: 'gone' } } });
     const { status } = await becomes('gone', 'Available');
     stage.azure.world.collections.delete(String(status?.id).toLowerCase());
-    const missing = await look('gone', 'gone');
+    const missing = await look('gone');
     expect(ready(missing)).toMatchObject({ status: 'False', reason: 'SnapshotMissing' });
     expect(atAzure('rpc-gone')).toBeUndefined();
     await remove('gone');
@@ -234,15 +220,13 @@ describe('a RestorePointCollection', () => {
       snapshots.push(await stage.reason('VMSnapshot', namespace, name, 'Available'));
     const collections = snapshots.map(({ status }) => status?.snapshotID.split('/restorePoints/')[0]);
     expect(new Set(collections).size).toBe(1);
-    await stage.remove('VMSnapshot', namespace, 'shared-1');
-    await stage.gone('VMSnapshot', namespace, 'shared-1');
+    await stage.removed('VMSnapshot', namespace, 'shared-1');
     const automatic = async () =>
       (await stage.list('RestorePointCollection', namespace)).find(
         ({ status }) => status?.id === collections[0],
       );
     expect(await automatic()).toBeDefined();
-    await stage.remove('VMSnapshot', namespace, 'shared-2');
-    await stage.gone('VMSnapshot', namespace, 'shared-2');
+    await stage.removed('VMSnapshot', namespace, 'shared-2');
     const name = (await automatic())?.metadata.name;
     if (name !== undefined) await stage.gone('RestorePointCollection', namespace, name);
     expect(stage.azure.collections().some(({ id }) => id === collections[0])).toBe(false);

@@ -34,18 +34,7 @@ const make = (name: string, spec: object = {}) =>
 const becomes = (name: string, reason: string) =>
   stage.reason('VMSnapshotInventory', namespace, name, reason);
 
-/** Has the vendor asked again, and waits for the answer. */
-async function look(on: Stage, inNamespace: string, name: string): Promise<AnyObject> {
-  const token = randomUUID();
-  await on.annotate('VMSnapshotInventory', inNamespace, name, { 'keyframe.dev/reconcile-at': token });
-  return on.until(
-    'VMSnapshotInventory',
-    inNamespace,
-    name,
-    `answered ${token}`,
-    ({ status }) => status?.lastHandledReconcileAt === token,
-  );
-}
+const look = (name: string) => stage.lookAt('VMSnapshotInventory', namespace, name);
 
 /** Whose each restore point is, by its name. */
 function whose({ status }: AnyObject): Record<string, string> {
@@ -100,12 +89,12 @@ describe('a VMSnapshotInventory', () => {
     const before = await stage.get('VMSnapshotInventory', namespace, 'all');
     const writes = async () => (await stage.writes('VMSnapshotInventory', namespace)).length;
     const written = await writes();
-    const same = await look(stage, namespace, 'all');
+    const same = await look('all');
     expect(same.status).toEqual({ ...before.status, lastHandledReconcileAt: expect.any(String) });
     // The answer to the token, and no more.
     expect(await writes()).toBe(written + 1);
     stage.azure.addPoint({ collectionId: collection, name: 'by-hand-too' });
-    const more = await look(stage, namespace, 'all');
+    const more = await look('all');
     expect(whose(more)).toMatchObject({ 'by-hand-too': 'Foreign' });
     expect(more.status?.counts).toMatchObject({ total: 5, foreign: 2 });
   });
@@ -114,15 +103,14 @@ describe('a VMSnapshotInventory', () => {
     const existing = { id: `${collection}/restorePoints/by-hand` };
     await stage.snapshot(namespace, 'adopts', '', { source: { existing } });
     await stage.reason('VMSnapshot', namespace, 'adopts', 'Available');
-    expect(whose(await look(stage, namespace, 'all'))).toMatchObject({
+    expect(whose(await look('all'))).toMatchObject({
       'by-hand': `VMSnapshot ${namespace}/adopts`,
     });
   });
 
   it('knows that what an object leaves behind is nobody’s again', async () => {
-    await stage.remove('VMSnapshot', namespace, 'adopts');
-    await stage.gone('VMSnapshot', namespace, 'adopts');
-    expect(whose(await look(stage, namespace, 'all'))).toMatchObject({ 'by-hand': 'Foreign' });
+    await stage.removed('VMSnapshot', namespace, 'adopts');
+    expect(whose(await look('all'))).toMatchObject({ 'by-hand': 'Foreign' });
   });
 
   it('shows as many as are asked for, and follows its spec', async () => {
@@ -154,7 +142,7 @@ describe('a VMSnapshotInventory', () => {
     const before = await stage.get('VMSnapshotInventory', namespace, 'gone');
     await stage.secret(namespace, 'azure', 'wrong');
     await stage.reason('VMProvider', namespace, 'azure', 'AuthenticationFailed');
-    const during = await look(stage, namespace, 'gone');
+    const during = await look('gone');
     expect(ready(during)).toMatchObject({ status: 'False', reason: 'WaitingForProvider' });
     expect(during.status?.items).toEqual(before.status?.items);
     await stage.secret(namespace, 'azure', stage.azure.clientSecret);
@@ -184,8 +172,7 @@ describe('a VMSnapshotInventory', () => {
   });
 
   it('goes at once, provider or not', async () => {
-    await stage.remove('VMSnapshotInventory', namespace, 'all');
-    await stage.gone('VMSnapshotInventory', namespace, 'all');
+    await stage.removed('VMSnapshotInventory', namespace, 'all');
   });
 });
 
@@ -219,7 +206,7 @@ describe('a rebuilt cluster', () => {
       const { status } = await rebuilt.reason('VMSnapshot', team, `found-${index}`, 'Available');
       expect(status).toMatchObject({ readyToUse: true, snapshotID: id, deletionPolicy: 'Retain' });
     }
-    const adopted = await look(rebuilt, team, 'all');
+    const adopted = await rebuilt.lookAt('VMSnapshotInventory', team, 'all');
     expect(whose(adopted)).toMatchObject(
       Object.fromEntries(lost.map(({ name }, index) => [name, `VMSnapshot ${team}/found-${index}`])),
     );

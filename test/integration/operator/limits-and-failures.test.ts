@@ -188,8 +188,7 @@ describe('what Azure limits, refuses and fails', () => {
         () => pointsOf(`never-${leaves}`).length === 0,
       );
       expect(creates(made)).toHaveLength(1);
-      await stage.remove('VMSnapshot', namespace, `never-${leaves}`);
-      await stage.gone('VMSnapshot', namespace, `never-${leaves}`);
+      await stage.removed('VMSnapshot', namespace, `never-${leaves}`);
     },
   );
 

@@ -102,10 +102,8 @@ describe('from kubectl apply to every disk in the other region', () => {
   });
 
   it('removes copies, snapshots and the collections that it made for them', async () => {
-    await stage.remove('RestorePointCopy', namespace, 'first-copy');
-    await stage.gone('RestorePointCopy', namespace, 'first-copy');
-    await stage.remove('VMSnapshot', namespace, 'first');
-    await stage.gone('VMSnapshot', namespace, 'first');
+    await stage.removed('RestorePointCopy', namespace, 'first-copy');
+    await stage.removed('VMSnapshot', namespace, 'first');
     expect(stage.azure.points()).toEqual([]);
     for (const { metadata } of await stage.list('RestorePointCollection', namespace)) {
       await stage.gone('RestorePointCollection', namespace, metadata.name);

@@ -93,8 +93,7 @@ describe('an operator', () => {
     expect(ready(refused)?.message).toMatch(
       /ClusterVMProvider shared is not ready.*serves single namespaces.*name a VMProvider/,
     );
-    await stage.remove('VMSnapshot', namespace, 'mine');
-    await stage.gone('VMSnapshot', namespace, 'mine');
+    await stage.removed('VMSnapshot', namespace, 'mine');
 
     const stranger = await stage.get('VMSnapshot', other, 'not-mine');
     expect(stranger.status?.conditions).toBeUndefined();

@@ -19,16 +19,11 @@ beforeAll(async () => {
 afterAll(() => stage?.[Symbol.asyncDispose]());
 
 const take = (vm: string, spec: object = {}, name = vm, provider = 'engine') =>
-  stage.make('VMSnapshot', namespace, name, {
-    providerRef: { name: provider },
-    source: { vm: { name: vm } },
-    ...spec,
-  });
+  stage.snapshot(namespace, name, vm, { providerRef: { name: provider }, ...spec });
 const becomes = (name: string, reason: string, deadlineMs?: number) =>
   stage.reason('VMSnapshot', namespace, name, reason, deadlineMs);
 const remove = async (name: string) => {
-  await stage.remove('VMSnapshot', namespace, name);
-  await stage.gone('VMSnapshot', namespace, name);
+  await stage.removed('VMSnapshot', namespace, name);
 };
 const uidOf = (object: AnyObject) => object.metadata.uid ?? '';
 

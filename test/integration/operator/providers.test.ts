@@ -156,8 +156,7 @@ describe('a provider', () => {
     await stage.remove('VMSnapshot', namespace, 'too-late');
     // What is there is removed through it.
     for (const name of ['settled', 'after-revocation', 'while-down']) {
-      await stage.remove('VMSnapshot', namespace, name);
-      await stage.gone('VMSnapshot', namespace, name);
+      await stage.removed('VMSnapshot', namespace, name);
     }
     await stage.gone('VMProvider', namespace, 'azure');
     expect(stage.azure.points()).toHaveLength(1);

@@ -140,8 +140,7 @@ describe('a VMRestore on an engine of today', () => {
       'to hold nothing',
       ({ metadata }) => !metadata.finalizers?.length,
     );
-    await stage.remove('VMRestore', namespace, 'whole');
-    await stage.gone('VMRestore', namespace, 'whole');
+    await stage.removed('VMRestore', namespace, 'whole');
     expect(web.effects).toHaveLength(4);
   });
 
@@ -164,8 +163,7 @@ describe('a VMRestore on an engine of today', () => {
     const refused = await becomes('newer', 'PreconditionFailed');
     expect(ready(refused)?.message).toMatch(/would be lost: VMSnapshot newer-2 \([0-9a-f-]+, of /);
     expect(web.effects).toEqual([]);
-    await stage.remove('VMRestore', namespace, 'newer');
-    await stage.gone('VMRestore', namespace, 'newer');
+    await stage.removed('VMRestore', namespace, 'newer');
     await web.restore({ acceptDataLoss: ['NewerSnapshots'] });
     await becomes('newer', 'Completed');
     expect(web.effects).toEqual(['restore-started', 'lost-by-commit', 'committed']);
@@ -217,8 +215,7 @@ describe('a VMRestore on an engine of today', () => {
     const web = await worked('dropped');
     await web.restore({ ...stopAndStart, preview: { action: 'Hold' } });
     await becomes('dropped', 'AwaitingDecision');
-    await stage.remove('VMRestore', namespace, 'dropped');
-    await stage.gone('VMRestore', namespace, 'dropped');
+    await stage.removed('VMRestore', namespace, 'dropped');
     expect(web.now).toMatchObject({ status: 'up', inPreview: false, contents: ['changed', 'changed'] });
   });
 

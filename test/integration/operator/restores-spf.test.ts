@@ -207,8 +207,7 @@ describe('a VMRestore on SPF', () => {
     expect(steps(object)).toEqual(['Restore Done']);
     expect(kstatus(object)).toBe('Current');
     // It has run: it never runs again, and its end touches nothing.
-    await stage.remove('VMRestore', scene.namespace, scene.name);
-    await stage.gone('VMRestore', scene.namespace, scene.name);
+    await stage.removed('VMRestore', scene.namespace, scene.name);
     scene.expectRestoredOnce();
   });
 

@@ -23,23 +23,11 @@ describe('a VMSnapshot', () => {
   const take = (name: string, spec: object = {}, metadata: object = {}) =>
     stage.snapshot(namespace, name, name, spec, metadata);
   const becomes = (name: string, reason: string) => stage.reason('VMSnapshot', namespace, name, reason);
-  const remove = async (name: string) => {
-    await stage.remove('VMSnapshot', namespace, name);
-    await stage.gone('VMSnapshot', namespace, name);
-  };
+  const remove = (name: string) => stage.removed('VMSnapshot', namespace, name);
   /** What Azure has of a VM. */
   const pointsOf = (vm: string) => stage.azure.world.pointsOfVm(stage.vmID(vm));
   const isThere = (id: unknown) => stage.azure.points().some((point) => point.id === id);
-  const look = async (name: string, token: string): Promise<AnyObject> => {
-    await stage.annotate('VMSnapshot', namespace, name, { 'keyframe.dev/reconcile-at': token });
-    return stage.until(
-      'VMSnapshot',
-      namespace,
-      name,
-      `answered ${token}`,
-      ({ status }) => status?.lastHandledReconcileAt === token,
-    );
-  };
+  const look = (name: string) => stage.lookAt('VMSnapshot', namespace, name);
   /** As if it had been completed so long ago. */
   const age = (name: string, ageMs: number) =>
     stage.patchStatus('VMSnapshot', namespace, name, {
@@ -226,8 +214,7 @@ describe('a VMSnapshot', () => {
     await stage.reason('RestorePointCopy', namespace, 'copied-away', 'Replicated');
     await stage.gone('VMSnapshot', namespace, 'copied');
     // The disaster copy outlives its snapshot, and goes by its own provider.
-    await stage.remove('RestorePointCopy', namespace, 'copied-away');
-    await stage.gone('RestorePointCopy', namespace, 'copied-away');
+    await stage.removed('RestorePointCopy', namespace, 'copied-away');
     expect(pointsOf('copied')).toEqual([]);
   });
 
@@ -241,7 +228,7 @@ describe('a VMSnapshot', () => {
     const blocked = await becomes('locked', 'DeletionBlocked');
     expect(ready(blocked)?.message).toMatch(/ScopeLocked: .*Remove the lock/);
     await stage.annotate('VMSnapshot', namespace, 'locked', { 'keyframe.dev/abandon': 'true' });
-    expect(ready(await look('locked', 'still-blocked'))?.reason).toBe('DeletionBlocked');
+    expect(ready(await look('locked'))?.reason).toBe('DeletionBlocked');
     await stage.annotate('VMSnapshot', namespace, 'locked', { 'keyframe.dev/abandon': metadata.uid });
     await stage.gone('VMSnapshot', namespace, 'locked');
     expect((await stage.event(namespace, 'locked', 'Abandoned')).note).toContain(status?.snapshotID);
@@ -263,10 +250,10 @@ describe('a VMSnapshot', () => {
     stage.vm('missing');
     await take('missing');
     const { status } = await becomes('missing', 'Available');
-    const settled = await look('missing', 'first');
+    const settled = await look('missing');
     expect(ready(settled)).toMatchObject({ status: 'True', reason: 'Available' });
     stage.azure.removePoint(String(status?.snapshotID));
-    const missing = await look('missing', 'second');
+    const missing = await look('missing');
     expect(ready(missing)).toMatchObject({ status: 'False', reason: 'SnapshotMissing' });
     expect(ready(missing)?.message).toMatch(/someone else removed it.*make a new object/);
     expect(missing.status).toMatchObject({ readyToUse: false, snapshotID: status?.snapshotID });
@@ -323,7 +310,7 @@ describe('a VMSnapshot', () => {
     await stage.until('VMSnapshot', namespace, 'late', 'done at Azure', () =>
       pointsOf('late').some(({ provisioningState }) => provisioningState === 'Succeeded'),
     );
-    const done = await look('late', 'done');
+    const done = await look('late');
     expect(ready(done)).toMatchObject({ status: 'True', reason: 'Available' });
     expect(done.status?.error).toBeUndefined();
     expect(kstatus(done)).toBe('Current');
