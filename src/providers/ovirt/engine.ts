@@ -14,7 +14,7 @@ import { type Call, type Failure, type Outcome, succeeded, type WriteCall } from
 import { engineAddress } from './address.ts';
 import { type Body, contentTypes, type MediaType, writeBody } from './body.ts';
 import type { Dialect } from './capabilities.ts';
-import { type APIVersion, chooseAPIVersion, type WantedAPIVersion } from './engine-version.ts';
+import { type APIVersion, atLeast, chooseAPIVersion, type WantedAPIVersion } from './engine-version.ts';
 import { type EngineProduct, faultIn, productIn } from './model.ts';
 import { failureOf, type RequestContext, requestIDOf, wordsOf } from './outcomes.ts';
 import { type Login, type OvirtAuth, Session } from './session.ts';
@@ -164,7 +164,7 @@ export class Engine {
       () => this.#transport.send(request(login)),
       (response, ask) => {
         this.#log(exchange, response);
-        const outcome = interpret(exchange, response);
+        const outcome = interpret(exchange, response, this.#dialect);
         if (response.status !== 401) this.#session.accepted(login);
         if (outcome.kind === 'Throttled') budget.park(ask, undefined, outcome.afterMs);
         return outcome;
@@ -240,11 +240,16 @@ export class Engine {
   }
 }
 
-function interpret<T>(exchange: Exchange<T>, response: HttpResponse): Outcome<T> {
+function interpret<T>(
+  exchange: Exchange<T>,
+  response: HttpResponse,
+  dialect: Dialect | undefined,
+): Outcome<T> {
   const write = exchange.method !== 'GET';
   if (response.status < 200 || response.status >= 300) {
     const { about, creates } = exchange;
-    return failureOf(response, { write, about, creates: creates === true, now: Date.now() });
+    const refusesBy400 = dialect !== undefined && !atLeast(dialect.version, '3.3');
+    return failureOf(response, { write, about, creates: creates === true, refusesBy400, now: Date.now() });
   }
   return readAnswer(response, write, requestIDOf(response), () => {
     try {

@@ -2,6 +2,7 @@ import { defaultThrottleMs, waitOf, withoutForm } from '../exchange.ts';
 import {
   absent,
   denied,
+  failedForNow,
   invalid,
   later,
   never,
@@ -22,6 +23,8 @@ export interface RequestContext {
   about: 'VM' | 'Disk' | 'Snapshot' | 'Other';
   /** Whether it was to make something there, so that a 404 is about what holds it. */
   creates?: boolean;
+  /** The engine is from before 3.3, and answers 400 to refusals of all kinds. */
+  refusesBy400?: boolean;
   /** Wall clock, for a Retry-After that is a date. */
   now: number;
 }
@@ -68,6 +71,14 @@ export const outcomeTable: OutcomeRow[] = [
     words: /\bsnapshots?\b[^.]*\b(not allowed|not supported)\b/i,
     to: withHint('Leave these disks out (spec.disks).', invalid),
   },
+  {
+    status: 400,
+    words: /\bnot authorized\b/i,
+    to: withHint('Grant the user a role with this permission on the VM.', denied),
+  },
+  // Refusals by a check begin with this word. What an engine began and could not do comes as a 400, too: its keys have
+  // no status of their own (sources of engines 3.1 to 4.5: backendFailure of BackendResource).
+  { status: 400, words: /^Operation Failed(?! \W*Cannot\b)/i, to: failedForNow },
   { status: 400, to: invalid },
   { status: 405, to: unsupported },
   {
@@ -115,10 +126,22 @@ export function failureOf(response: HttpResponse, context: RequestContext): Fail
   if (status === 404 || status === 410) {
     return { kind: 'NotFound', what: absentOf(response, fault, context), error };
   }
-  const failure = rowFor(status, fault)?.to(error) ?? invalid(error);
+  const failure = rowOf(status, fault, context)?.to(error) ?? invalid(error);
+  if (failure.kind === 'Failed' && !context.write) return { kind: 'Unavailable', error };
   // By its words alone nothing is gone that was there.
   if (failure.kind === 'NotFound' && context.creates !== true) return { ...failure, what: 'Unproven' };
   return failure;
+}
+
+/** As `rowFor`; of an engine from before 3.3 a refusal that is not told apart by its words is read as a conflict. */
+function rowOf(
+  status: number,
+  fault: EngineFault | undefined,
+  { refusesBy400 }: RequestContext,
+): OutcomeRow | undefined {
+  const row = rowFor(status, fault);
+  const checked = status === 400 && row?.words === undefined && fault?.reason === 'Operation Failed';
+  return refusesBy400 === true && checked ? rowFor(409, fault) : row;
 }
 
 /** The row that fits a status and a fault. */

@@ -1,5 +1,6 @@
 import { faultOfKind } from '../common/faults.ts';
-import { type EngineError, refused } from './errors.ts';
+import { atLeast } from './engine-version.ts';
+import { EngineError, refused } from './errors.ts';
 import type { OvirtFault } from './faults.ts';
 import type { Job } from './jobs.ts';
 import type { RefusalKey } from './refusals.ts';
@@ -75,7 +76,10 @@ export function refusal(
   return (key, values) => {
     const job = world.jobs.start(`Attempting to ${what}`, correlationId);
     world.jobs.end(job, 'failed', world.clock.now());
-    return refused(what, key, values);
+    const error = refused(what, key, values);
+    // The status of each reason came with 3.3 (sources of engines 3.2.0 and 3.3.0: ErrorMessageHelper).
+    if (atLeast(world.version, '3.3')) return error;
+    return new EngineError(400, error.reason, error.message, { form: error.form });
   };
 }
 

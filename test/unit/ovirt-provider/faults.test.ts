@@ -341,6 +341,27 @@ describe('what came of a restore', () => {
   );
 });
 
+describe('an engine from before 3.3, which answers 400 to every refusal', () => {
+  beforeEach(() => restart({ version: '3.1.0' }));
+  test('is busy for now', async () => {
+    bench.engine.updateVm(bench.vm.id, { status: 'image_locked' });
+    expect(await create()).toMatchObject({
+      kind: 'Conflict',
+      retry: 'Later',
+      error: { status: 400, message: expect.stringContaining('image_locked') },
+    });
+  });
+  test('says why it never will', async () => {
+    const snapshot = bench.engine.addSnapshot({ vmId: bench.vm.id, description: 'x' });
+    const wanted = { ...target(), vmID: bench.vm.id, snapshotID: snapshot.id };
+    expect(await bench.provider.restoreSnapshot(wanted, write())).toMatchObject({
+      kind: 'Conflict',
+      retry: 'Never',
+      error: { status: 400, message: expect.stringContaining('must be down') },
+    });
+  });
+});
+
 describe('a refusal for how things stand', () => {
   const prepared: [string, () => unknown, object][] = [
     [
