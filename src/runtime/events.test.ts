@@ -4,6 +4,7 @@ import { TransportError } from './kube/errors.ts';
 import type { KubeObject } from './kube/types.ts';
 import { FakeClock } from './testing/fake-clock.ts';
 import { FakeKubeClient } from './testing/fake-kube-client.ts';
+import { widgets } from './testing/widgets.ts';
 
 function setUp(): { client: FakeKubeClient; clock: FakeClock; recorder: EventRecorder } {
   const client = new FakeKubeClient();
@@ -161,15 +162,8 @@ describe('the event recorder', () => {
   });
 
   it('makes references from objects', () => {
-    const resource = {
-      group: 'example.dev',
-      version: 'v1',
-      plural: 'widgets',
-      kind: 'Widget',
-      namespaced: true,
-    };
     const metadata = { namespace: 'team', name: 'one', uid: 'u1', resourceVersion: '7' };
-    expect(referenceTo(resource, { metadata })).toEqual({
+    expect(referenceTo(widgets, { metadata })).toEqual({
       apiVersion: 'example.dev/v1',
       kind: 'Widget',
       ...metadata,

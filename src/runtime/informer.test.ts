@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Informer, type InformerOptions } from './informer.ts';
 import { createKubeClient, type KubeClient } from './kube/client.ts';
 import { staticConnection } from './kube/connection.ts';
-import type { KubeObject, ResourceType } from './kube/types.ts';
+import type { KubeObject } from './kube/types.ts';
 import { createLogger } from './log.ts';
 import { eventually } from './testing/eventually.ts';
 import {
@@ -12,18 +12,11 @@ import {
   type ScriptedServer,
   scriptedServer,
 } from './testing/scripted-server.ts';
+import { widgets } from './testing/widgets.ts';
 
 interface Widget extends KubeObject {
   spec?: { colour: string };
 }
-
-const widgets: ResourceType = {
-  group: 'example.dev',
-  version: 'v1',
-  plural: 'widgets',
-  kind: 'Widget',
-  namespaced: true,
-};
 
 let server: ScriptedServer | undefined;
 let client: KubeClient | undefined;

@@ -1,20 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { TransportError } from './kube/errors.ts';
-import type { KubeObject, ResourceType } from './kube/types.ts';
+import type { KubeObject } from './kube/types.ts';
 import { patchMetadata, writeStatus } from './status-writer.ts';
 import { FakeKubeClient } from './testing/fake-kube-client.ts';
+import { widgets } from './testing/widgets.ts';
 
 interface Widget extends KubeObject {
   status?: { phase?: string; list?: number[]; detail?: Record<string, string> };
 }
-
-const widgets: ResourceType = {
-  group: 'example.dev',
-  version: 'v1',
-  plural: 'widgets',
-  kind: 'Widget',
-  namespaced: true,
-};
 
 async function setUp(): Promise<{ client: FakeKubeClient; object: Widget }> {
   const client = new FakeKubeClient();

@@ -1,20 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../testing/eventually.ts';
 import { failure, type ScriptedServer, scriptedServer } from '../testing/scripted-server.ts';
+import { widgets } from '../testing/widgets.ts';
 import { createKubeClient, type KubeClient, type KubeClientOptions, type RequestRecord } from './client.ts';
 import { type KubeConnection, staticConnection } from './connection.ts';
 import { ApiError, isNotFound, TransportError } from './errors.ts';
 import { fencedClient } from './fence.ts';
 import { defaultTransportLimits } from './transport.ts';
-import type { KubeObject, ResourceType, WatchEvent } from './types.ts';
+import type { KubeObject, WatchEvent } from './types.ts';
 
-const widgets: ResourceType = {
-  group: 'example.dev',
-  version: 'v1',
-  plural: 'widgets',
-  kind: 'Widget',
-  namespaced: true,
-};
 const one = { namespace: 'team', name: 'one' };
 
 let server: ScriptedServer | undefined;

@@ -12,20 +12,13 @@ import { Controller, type Reconcile } from '../../../src/runtime/controller.ts';
 import { createEventRecorder } from '../../../src/runtime/events.ts';
 import { createKubeClient, type KubeClient } from '../../../src/runtime/kube/client.ts';
 import { staticConnection } from '../../../src/runtime/kube/connection.ts';
-import type { ResourceType } from '../../../src/runtime/kube/types.ts';
 import { createLogger } from '../../../src/runtime/log.ts';
 import { WorkQueue } from '../../../src/runtime/queue.ts';
 import { eventually } from '../../../src/runtime/testing/eventually.ts';
 import { type ScriptedServer, scriptedServer } from '../../../src/runtime/testing/scripted-server.ts';
+import { widgets } from '../../../src/runtime/testing/widgets.ts';
 import { spanTree } from '../../support/span-tree.ts';
 
-const widgets: ResourceType = {
-  group: 'example.dev',
-  version: 'v1',
-  plural: 'widgets',
-  kind: 'Widget',
-  namespaced: true,
-};
 const one = { namespace: 'team', name: 'one' };
 const correlation = '01234567-89ab-cdef-0123-456789abcdef';
 const secret = 'SECRETSIGNATURE0123456789';
