@@ -246,7 +246,7 @@ const sections: { title: string; flags: { [K in keyof Partial<Flags>]: Flag<Flag
         value: 'TIME',
         default: '',
         read: (value, name) => (value === '' ? undefined : duration(value, name)),
-        help: 'How long the effect of a request whose answer was lost may take to show. Less than the vendor needs risks a snapshot made twice. Unset: what the vendor needs (Azure 30s).',
+        help: 'How long the effect of a request whose answer was lost may take to show. Less than the vendor needs risks a snapshot made twice. Unset: what the vendor needs (Azure 30s, oVirt 2m, SPF 5m).',
       },
       abandonAfter: {
         name: 'abandon-after',

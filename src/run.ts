@@ -77,7 +77,6 @@ export async function runOperator({ flags, version, log, onStep }: RunOptions): 
         log,
         onStartedLeading: (signal) => {
           metrics.setLeader(true);
-          log.info('leading');
           operator.start(fencedClient(client, signal), signal);
         },
         onStoppedLeading: (lost) => {

@@ -81,7 +81,7 @@ describe('the manifest of a snapshot', () => {
     [
       'a ttl that is no duration',
       { ttl: '3 weeks' },
-      '--ttl takes a duration such as 90s or 2h30m, not "3 weeks"',
+      '--ttl takes a duration such as 90s, 2h30m, or 168h for 7 days, not "3 weeks"',
     ],
   ])('refuses %s', (_, change, message) => {
     expect(() => snapshotManifest({ ...wish, ...change }, now)).toThrow(UsageError);

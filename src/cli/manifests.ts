@@ -82,7 +82,9 @@ export function checkDuration(option: string, value: string): number {
   try {
     return parseDuration(value);
   } catch {
-    throw new UsageError(`--${option} takes a duration such as 90s or 2h30m, not ${JSON.stringify(value)}`);
+    throw new UsageError(
+      `--${option} takes a duration such as 90s, 2h30m, or 168h for 7 days, not ${JSON.stringify(value)}`,
+    );
   }
 }
 

@@ -58,7 +58,10 @@ it.each([
   [['status', '-w', '-o', 'json'], '-w goes without -o json'],
   [['status', '-A', '-n', 'x'], 'set --namespace or --all-namespaces, not both'],
   [['snapshot', 'x', '--wait', '--dry-run'], '--wait goes without --dry-run'],
-  [['snapshot', 'x', '--timeout', 'soon'], '--timeout takes a duration such as 90s or 2h30m, not "soon"'],
+  [
+    ['snapshot', 'x', '--timeout', 'soon'],
+    '--timeout takes a duration such as 90s, 2h30m, or 168h for 7 days, not "soon"',
+  ],
   [['restore', 'rpcopy/x', '--in-place'], 'SNAPSHOT is the name of a VMSnapshot, not rpcopy/x'],
   [['discover', '--vm', 'a', '--collection', 'b'], 'set one of --vm, --collection, --storage-domain'],
   [['discover', '--provider', 'a'], '--provider and --keep go with --vm'],

@@ -160,6 +160,13 @@ describe('a restore in place', () => {
     expect(plan(change, more).words).toContain(sentence);
   });
 
+  it.each([
+    ['in place', {}],
+    ['as a new VM', { inPlace: false, newVM: 'erp-1-copy' }],
+  ])('of Azure is refused before anything is made: %s', (_sentence, change) => {
+    expect(() => plan(change, { vendor: 'azure' })).toThrow(/does not restore from these/);
+  });
+
   it('that would lose newer snapshots at oVirt has to accept that', () => {
     expect(() => plan({}, { ...others, vendor: 'ovirt' })).toThrow(
       new Failure(

@@ -64,6 +64,11 @@ export function planRestore(wish: RestoreWish, around: Surrounding, now: number)
       `VMSnapshot ${metadata.name} ${metadata.deletionTimestamp === undefined ? `failed: ${ready?.reason}: ${ready?.message}` : 'is being deleted'}`,
       'Restore from another: kubectl keyframe status shows what there is.',
     );
+  if (around.vendor === 'azure')
+    throw new Failure(
+      `VMSnapshot ${metadata.name} is a restore point of Azure, and Keyframe does not restore from these`,
+      'Make disks of it at Azure: status.disks[].snapshotID of the VMSnapshot has the id of each (az disk create --source).',
+    );
   const waits =
     stateOf(around.snapshot) === 'Ready'
       ? []

@@ -15,8 +15,9 @@ import { exitCodes, Failure, UsageError } from '../failure.ts';
 import { pause } from '../follow.ts';
 import { gather } from '../gather.ts';
 import { checkDuration, isID, nameFor, onlyProvider, providerNamed, quoted } from '../manifests.ts';
-import { readyOf } from '../objects.ts';
+import { isStalled, readyOf } from '../objects.ts';
 import { lookOf, say, structured, tell, tellWrapped } from '../output.ts';
+import { apart } from '../tree-view.ts';
 
 const options = {
   vm: { value: 'VM', help: 'Ask the vendor for the snapshots of this VM, by name or id (oVirt, SPF).' },
@@ -204,7 +205,13 @@ async function askNow(
     { fieldValidation: 'Strict' },
   );
   try {
-    return await until(client, ref, isAnswered, timeoutMs, interrupted);
+    const answered = await until(client, ref, isAnswered, timeoutMs, interrupted);
+    if (isStalled(answered)) {
+      const { reason = '', message = '' } = readyOf(answered) ?? {};
+      const { said, advice } = apart(reason, message);
+      throw new Failure(`${reason}: ${said}`, advice);
+    }
+    return answered;
   } finally {
     if (values.keep) tell(call, `vmsnapshotinventory.keyframe.dev/${ref.name} is kept.`);
     else await client.delete(resource, ref);
