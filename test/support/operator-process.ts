@@ -6,8 +6,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-/** Tests start many operators: what Node compiled for one serves the next. */
-const compileCache = join(tmpdir(), 'keyframe-compile-cache');
+/** Tests start many processes: what Node compiled for one serves the next. */
+export const compileCache = join(tmpdir(), 'keyframe-compile-cache');
 
 /** One line of the operator's log. */
 export interface LogLine {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { Cluster } from '../../controlplane/cluster.ts';
+import { compileCache } from '../../support/operator-process.ts';
 
 const main = join(import.meta.dirname, '../../../src/cli/main.ts');
 
@@ -34,7 +35,12 @@ export class Plugin {
     const all = [...args, ...(named || !hasNamespace ? [] : ['-n', this.#namespace])];
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main, ...all], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, KUBECONFIG: this.#kubeconfig, LANG: 'C.UTF-8' },
+      env: {
+        ...process.env,
+        NODE_COMPILE_CACHE: compileCache,
+        KUBECONFIG: this.#kubeconfig,
+        LANG: 'C.UTF-8',
+      },
     });
     let stdout = '';
     let stderr = '';
