@@ -7,12 +7,13 @@ import { type ProgramName, programs } from './programs.ts';
 
 const usage = `Usage: npm run controlplane -- [options]
 
-Starts etcd and kube-apiserver on the loopback, applies crds/, and stays until Ctrl-C.
+Starts etcd and kube-apiserver on the loopback, applies crds/, and stays until Ctrl-C. No Pods run on it.
 
   --build-only [program...]  only find, download or build the programs (${Object.keys(programs).join(', ')};
                              unless named: etcd and kube-apiserver)
   --controller-manager       run kube-controller-manager too: garbage collection, namespaces that go away
   --audit-log                write an audit log
+  --no-crds                  leave crds/ out: the chart brings its own, helm install takes over none
   --help                     this text
 
 Environment: KUBEBUILDER_ASSETS (a folder with the programs), TEST_ASSET_ETCD, TEST_ASSET_KUBE_APISERVER and
@@ -25,6 +26,7 @@ const { values, positionals } = parseArgs({
     'build-only': { type: 'boolean' },
     'controller-manager': { type: 'boolean' },
     'audit-log': { type: 'boolean' },
+    'no-crds': { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   },
 });
@@ -52,9 +54,9 @@ async function serve(): Promise<void> {
     auditLog: values['audit-log'] === true,
     controllerManager: values['controller-manager'] === true,
   });
-  const definitions = await controlPlane.applyCustomResourceDefinitions();
+  const definitions = values['no-crds'] === true ? [] : await controlPlane.applyCustomResourceDefinitions();
   say(`ready after ${((performance.now() - begin) / 1000).toFixed(1)} s at ${controlPlane.url}`);
-  say(definitions.length > 0 ? `applied ${definitions.join(', ')}` : 'there is no crds/*.yaml to apply');
+  say(definitions.length > 0 ? `applied ${definitions.join(', ')}` : 'no definitions were applied');
   if (controlPlane.auditLogPath) say(`audit log: ${controlPlane.auditLogPath}`);
   say('in another terminal:');
   process.stdout.write(`export KUBECONFIG=${controlPlane.kubeconfigPath}\n`);
