@@ -136,10 +136,14 @@ export const outcomeTable: OutcomeRow[] = [
 ];
 
 /** What a status means where no row of the table fits. */
-function byStatus(status: number): ToFailure {
+function byStatus(status: number, isAzures: boolean): ToFailure {
   if (status === 401) return unauthenticated;
-  if (status === 403)
-    return withHint("Grant the provider's identity a role with this action on this scope.", denied);
+  if (status === 403) {
+    const hint = isAzures
+      ? "Grant the provider's identity a role with this action on this scope."
+      : 'It is not Azure that says so: look at what stands before it, such as a proxy.';
+    return withHint(hint, denied);
+  }
   if (status === 409 || status === 412 || status === 423) return later;
   return invalid;
 }
@@ -165,14 +169,14 @@ export function failureOf(response: HttpResponse, context: RequestContext): Fail
   if (fromTable !== undefined) return fromTable;
   if (status === 404 || status === 410)
     return { kind: 'NotFound', what: absentOf(response, body, context), error };
-  return byStatus(status)(error);
+  return byStatus(status, body.code !== undefined || response.body.trim() === '')(error);
 }
 
 /** Why an accepted operation failed, by the `error` of its status. */
 export function operationFailure(json: unknown, status: string): Failure {
   const body = errorBodyOf(json);
   const code = vendorText(body.code ?? body.details[0]?.code ?? status, 128);
-  const message = body.message ?? body.details[0]?.message;
+  const message = wordsOf(body);
   const error: VendorError = {
     code,
     message: vendorText(message ?? `the operation ended as ${status}, and Azure does not say why`),
@@ -261,12 +265,25 @@ function mentions(text: string, name: string): boolean {
 /** The error envelope, wrapped or not (a Compute 429 is not); empty for anything else. */
 export function errorBodyOf(json: unknown): ErrorBody {
   const outer = recordOf(json);
+  const plain = textOf(json) ?? textOf(outer?.error);
+  if (plain !== undefined) {
+    const more = textOf(outer?.error_description) ?? textOf(outer?.message);
+    return { message: more === undefined ? plain : `${plain}: ${more}`, details: [] };
+  }
   const inner = recordOf(outer?.error) ?? outer;
   const details = (listOf(inner?.details) ?? []).slice(0, 16).map((item) => {
     const detail = recordOf(item);
     return partsOf(detail);
   });
   return { ...partsOf(inner), details };
+}
+
+/** What an error says; where its own words are general ones, its first detail has the cause. */
+function wordsOf({ message, details }: ErrorBody): string | undefined {
+  const detail = details.find((one) => one.message !== undefined && one.message !== message);
+  if (message === undefined || detail === undefined) return message ?? detail?.message;
+  const cause = detail.code === undefined ? detail.message : `${detail.code}: ${detail.message}`;
+  return message.includes(detail.message ?? '') ? message : `${message} (${cause})`;
 }
 
 function partsOf(value: Record<string, unknown> | undefined): {
@@ -284,7 +301,7 @@ function partsOf(value: Record<string, unknown> | undefined): {
 
 function vendorErrorOf(response: HttpResponse, body: ErrorBody): VendorError {
   const code = body.code ?? body.details[0]?.code;
-  const message = body.message ?? body.details[0]?.message;
+  const message = wordsOf(body);
   return {
     code: code === undefined ? `HTTP${response.status}` : vendorText(code, 128),
     message: message === undefined ? withoutForm(response, 'Azure') : vendorText(message),

@@ -43,7 +43,7 @@ import {
   resourcePath,
 } from './request.ts';
 import { afterOf, jsonOf, ResourceManager } from './resource-manager.ts';
-import { collectionOf, locationOf, operationOf, pageOf, snapshotOf, vmOf } from './wire.ts';
+import { collectionOf, expectRemoval, locationOf, operationOf, pageOf, snapshotOf, vmOf } from './wire.ts';
 
 /** What names an endpoint. */
 export interface AzureEndpoint {
@@ -404,10 +404,12 @@ class SubscriptionProvider implements AzureProvider {
       path: resourcePath(id, this.#versions.compute),
       resource: lane(id),
       resourceID: id,
-      read: (response) =>
-        response.status === 202
+      read: (response) => {
+        expectRemoval(response.status, jsonOf(response));
+        return response.status === 202
           ? { kind: 'Pending', value: this.#manager.pollingToken(response), ...afterOf(response) }
-          : done({}),
+          : done({});
+      },
     });
   }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MalformedAnswer } from '../json.ts';
 import { collectionID, pointID, vmID } from './ids.ts';
-import { collectionOf, locationOf, operationOf, pageOf, snapshotOf, vmOf } from './wire.ts';
+import { collectionOf, expectRemoval, locationOf, operationOf, pageOf, snapshotOf, vmOf } from './wire.ts';
 
 const collection = collectionID('s', 'rg', 'c');
 const id = pointID(collection, 'p');
@@ -148,6 +148,40 @@ describe('a restore point', () => {
         .state,
     ).toBe('Unrecognised');
     expect(snapshotOf({ name: 'p', id }, id).state).toBe('Unrecognised');
+  });
+
+  test.each([
+    ['2024-05-06T07:08:09.1234567+00:00', '2024-05-06T07:08:09.123Z'],
+    ['2024-05-06T07:08:09+02:00', '2024-05-06T05:08:09.000Z'],
+    // UTC is what Azure's times are, wherever this process runs.
+    ['2024-05-06T07:08:09.1234567', '2024-05-06T07:08:09.123Z'],
+    ['2024-05-06T07:08', '2024-05-06T07:08:00.000Z'],
+    // None, as .NET writes it.
+    ['0001-01-01T00:00:00+00:00', undefined],
+    ['9999-12-31T23:59:59.9999999Z', undefined],
+    ['2024-13-06T07:08:09Z', undefined],
+    ['2024-05-06', undefined],
+    ['May 6, 2024', undefined],
+    [1714979289, undefined],
+    [null, undefined],
+  ])('made at %j', (timeCreated, expected) => {
+    expect(snapshotOf(withProperties({ timeCreated }), id).createdAt).toBe(expected);
+  });
+
+  test.each(['Updating', 'InProgress', 'Accepted', 'SUCCEEDED?', 'Ready'])(
+    'in the state %s, which is not known, is not called finished',
+    (provisioningState) => {
+      expect(snapshotOf(withProperties({ provisioningState }), id)).toMatchObject({
+        state: 'Unrecognised',
+        vendorState: provisioningState,
+      });
+    },
+  );
+
+  test.each([1, true, {}, ['Succeeded']])('with the state %j is malformed', (provisioningState) => {
+    expect(() => snapshotOf(withProperties({ provisioningState }), id)).toThrow(/text in provisioningState/);
+    const json = { id: collection, location: 'x', properties: { source: { id: vm }, provisioningState } };
+    expect(() => collectionOf(json, collection, false)).toThrow(MalformedAnswer);
   });
 
   test('is answered in the spelling that was asked for', () => {
@@ -379,15 +413,77 @@ describe('a page', () => {
     expect(pageOf(json)).toEqual(page);
   });
 
-  test.each([[{}], [{ value: {} }], [[]], [{ value: [], nextLink: 7 }]])('%j is malformed', (json) => {
+  test.each([
+    [{}],
+    [{ value: {} }],
+    [{ value: null }],
+    [[]],
+    [{ value: [], nextLink: 7 }],
+    [{ value: [], error: { code: 'ServerTimeout', message: 'Some are missing.' } }],
+  ])('%j is malformed', (json) => {
     expect(() => pageOf(json)).toThrow(MalformedAnswer);
   });
 });
 
+test.each([
+  [{ error: { code: 'InternalServerError', message: 'Try later.' } }, 'InternalServerError: Try later.'],
+  [{ ...finished, error: 'the backend is away' }, 'the backend is away'],
+  [{ ...finished, error: ['?'] }, '["?"]'],
+])('an error under a 200 is told as one: %j', (json, words) => {
+  for (const read of [
+    () => snapshotOf(json, id),
+    () => vmOf(json, vm),
+    () => collectionOf(json, collection, true),
+    () => pageOf(json),
+    () => locationOf(200, json),
+    () => expectRemoval(200, json),
+  ]) {
+    expect(read).toThrow(MalformedAnswer);
+    expect(read).toThrow(words);
+  }
+});
+
+describe('an answer to a removal', () => {
+  test.each([
+    [200, undefined],
+    [202, undefined],
+    [204, undefined],
+    [200, {}],
+    [202, null],
+    [200, finished],
+  ])('%i with %j', (status, json) => {
+    expect(() => expectRemoval(status, json)).not.toThrow();
+  });
+
+  test.each([
+    [201, undefined],
+    [206, undefined],
+    [200, 'Please sign in'],
+    [200, []],
+  ])('%i with %j is none', (status, json) => {
+    expect(() => expectRemoval(status, json)).toThrow(MalformedAnswer);
+  });
+});
+
 describe('whatever comes', () => {
-  /** Any JSON, and answers of the right shape with any JSON in one place. */
+  /** What a member may be in place of what it should be. */
+  const odd = fc.oneof(
+    fc.jsonValue() as fc.Arbitrary<unknown>,
+    fc.constantFrom<unknown>(null, '', 0, -1, 250, '50', 'Succeeded', 'succeeded ', [], {}, [null], [{}]),
+    fc.constantFrom<unknown>('0001-01-01T00:00:00Z', '2024-05-06T07:08:09', 'ReplicationState/succeeded'),
+    fc.constantFrom<unknown>(
+      id,
+      id.toUpperCase(),
+      `${id}/`,
+      collection,
+      vm,
+      { id },
+      { error: { code: 'X' } },
+    ),
+  );
+  /** Any JSON, and answers of the right shape with something odd in one place. */
   const mutated = fc
-    .tuple(fc.constantFrom(...pathsOf(finished)), fc.jsonValue())
+    .tuple(fc.constantFrom(...pathsOf(finished)), odd)
     .map(([path, value]) => replaced(finished, path, value) as unknown);
   const anything = fc.oneof(fc.jsonValue() as fc.Arbitrary<unknown>, mutated);
 
@@ -402,6 +498,8 @@ describe('whatever comes', () => {
           const complete = seen.disks.length > 0 && seen.disks.every((disk) => disk.snapshotID !== undefined);
           expect(String(told).toLowerCase() === 'succeeded' || complete).toBe(true);
         }
+        expect((json as Point & { error?: unknown }).error ?? undefined).toBeUndefined();
+        if (seen.createdAt !== undefined) expect(Date.parse(seen.createdAt)).toBeGreaterThanOrEqual(0);
         for (const disk of seen.replication ?? []) {
           if (disk.state === 'Succeeded') expect(disk.code?.toLowerCase()).toBe('replicationstate/succeeded');
         }
@@ -417,6 +515,7 @@ describe('whatever comes', () => {
         orMalformed(() => collectionOf(json, collection, true));
         orMalformed(() => collectionOf(json, undefined, false));
         orMalformed(() => pageOf(json));
+        orMalformed(() => expectRemoval(status, json));
         const location = orMalformed(() => locationOf(status, json));
         if (status === 202) expect(location?.state).toBe('Running');
         const operation = orMalformed(() => operationOf(json));

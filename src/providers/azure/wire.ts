@@ -21,7 +21,7 @@ import {
   pointType,
   vmType,
 } from './ids.ts';
-import { operationFailure } from './outcomes.ts';
+import { errorBodyOf, operationFailure } from './outcomes.ts';
 
 /** Azure's disk sizes are in GiB, though it calls them GB. */
 const bytesPerGB = 1024 ** 3;
@@ -31,7 +31,7 @@ const bytesPerGB = 1024 ** 3;
  * one than was asked for.
  */
 export function vmOf(json: unknown, askedID: string): VM {
-  const answer = essential(recordOf(json), 'a virtual machine', 'an object');
+  const answer = objectOf(json, 'a virtual machine');
   const id = essential(textOf(answer.id), 'a virtual machine', 'id');
   const parsed = essential(parseIDOf(vmType, id), 'a virtual machine', "a virtual machine's id");
   expectSame(id, askedID, 'virtual machine');
@@ -61,7 +61,7 @@ export function vmOf(json: unknown, askedID: string): VM {
  * were. Throws a MalformedAnswer when what is essential is not there, or is another collection's.
  */
 export function collectionOf(json: unknown, askedID: string | undefined, points: boolean): Collection {
-  const answer = essential(recordOf(json), 'a collection', 'an object');
+  const answer = objectOf(json, 'a collection');
   const ownID = essential(textOf(answer.id), 'a collection', 'id');
   const parsed = essential(parseIDOf(collectionType, ownID), 'a collection', "a collection's id");
   if (askedID !== undefined) expectSame(ownID, askedID, 'collection');
@@ -78,7 +78,7 @@ export function collectionOf(json: unknown, askedID: string | undefined, points:
     location: normalizeLocation(essential(textOf(answer.location), 'a collection', 'location')),
     tags: tagsOf(answer.tags),
     // ARM: an absent state means Succeeded (Azure sheet, section 4). A collection is made in one step.
-    provisioningState: textOf(properties.provisioningState) ?? 'Succeeded',
+    provisioningState: stateWordOf(properties, 'a collection') || 'Succeeded',
     ...defined({ restorePointCollectionID: textOf(properties.restorePointCollectionId) }),
     source: {
       id: sourceID,
@@ -120,7 +120,7 @@ const levels: Record<string, ConsistencyLevel> = {
  * Throws a MalformedAnswer when it has no id, or the id of another point or collection than was asked for.
  */
 export function snapshotOf(json: unknown, askedID: string): Snapshot {
-  const answer = essential(recordOf(json), 'a restore point', 'an object');
+  const answer = objectOf(json, 'a restore point');
   const id = essential(textOf(answer.id), 'a restore point', 'id');
   essential(parseIDOf(pointType, id), 'a restore point', "a restore point's id");
   expectSame(id, askedID, 'restore point');
@@ -130,7 +130,7 @@ export function snapshotOf(json: unknown, askedID: string): Snapshot {
   const storage = recordOf(metadata?.storageProfile);
   const osDisk = recordOf(storage?.osDisk);
   const disks = disksOf(storage);
-  const vendorState = textOf(properties.provisioningState) ?? '';
+  const vendorState = stateWordOf(properties, 'a restore point');
   const state = stateOf(vendorState, disks);
   const location = textOf(metadata?.location);
   return {
@@ -267,19 +267,49 @@ export function locationOf(status: number, json: unknown): OperationState {
   if (json === undefined) return { state: 'Succeeded' };
   const answer = essential(recordOf(json), 'an operation', 'an object');
   if (textOf(answer.status) !== undefined) return operationOf(answer);
+  refuseError(answer, 'what came of an operation');
   const provisioningState = textOf(recordOf(answer.properties)?.provisioningState);
   return provisioningState === undefined
     ? { state: 'Succeeded' }
     : operationOf({ status: provisioningState, error: answer.error });
 }
 
+/** Throws a MalformedAnswer for what is no answer to a DELETE. `json` is undefined for an empty body. */
+export function expectRemoval(status: number, json: unknown): void {
+  const what = 'the acceptance of a removal';
+  if (![200, 202, 204].includes(status))
+    throw new MalformedAnswer(`the answer should be ${what}, and its status is ${status}`);
+  if (json !== undefined && json !== null) objectOf(json, what);
+}
+
 /** One page of a list. Throws a MalformedAnswer when it is none. */
 export function pageOf(json: unknown): { items: unknown[]; nextLink?: string } {
-  const answer = essential(recordOf(json), 'a list', 'an object');
+  const answer = objectOf(json, 'a list');
   const items = essential(listOf(answer.value), 'a list', 'value');
   const { nextLink } = answer;
   if (nextLink === undefined || nextLink === null || nextLink === '') return { items };
   return { items, nextLink: essential(textOf(nextLink), 'a list', 'a text in nextLink') };
+}
+
+/** A resource or a list. A server that fails in the middle of its work may say so under a 200. */
+function objectOf(json: unknown, what: string): JSONRecord {
+  const answer = essential(recordOf(json), what, 'an object');
+  refuseError(answer, what);
+  return answer;
+}
+
+function refuseError(answer: JSONRecord, what: string): void {
+  if (answer.error === undefined || answer.error === null) return;
+  const { code = '', message = '' } = errorBodyOf(answer);
+  const words = [code, message].filter((part) => part !== '').join(': ');
+  const said = vendorText(words === '' ? JSON.stringify(answer.error) : words, 256);
+  throw new MalformedAnswer(`the answer should be ${what}, and bears an error: ${said}`);
+}
+
+/** The provisioning state; empty where there is none, which counts as Succeeded (Azure sheet, section 4). */
+function stateWordOf({ provisioningState: word }: JSONRecord, what: string): string {
+  if (word === undefined || word === null) return '';
+  return essential(textOf(word), what, 'a text in provisioningState');
 }
 
 function essential<T>(value: T | undefined, what: string, part: string): T {
@@ -303,10 +333,14 @@ function sizeOf(disk: JSONRecord): number | undefined {
   return size === undefined || size === 0 ? undefined : size * bytesPerGB;
 }
 
+/** Azure's times are UTC, also where they do not say so. The first year is what .NET writes for none. */
 function timeOf(value: unknown): string | undefined {
-  const time = textOf(value);
-  if (time === undefined || !/^\d{4}-\d{2}-\d{2}T/.test(time)) return undefined;
-  const date = new Date(time);
+  const [, time, zone = 'Z'] =
+    /^((?:19[7-9]\d|[2-8]\d{3})-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?$/i.exec(
+      textOf(value) ?? '',
+    ) ?? [];
+  if (time === undefined) return undefined;
+  const date = new Date(`${time}${zone}`);
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 

@@ -66,6 +66,46 @@ describe('a read without a usable answer is Unavailable', () => {
   });
 });
 
+test.each([200, 202])('the sign-in page of a proxy with a %i is no removal', async (status) => {
+  bench.azure.faults.add({ kind: 'respond', status, body: '<html>Please sign in</html>', method: 'DELETE' });
+  const point = { id: `${id}/restorePoints/p`, containerID: id };
+  for (const outcome of [
+    await bench.provider.deleteSnapshot(point, write()),
+    await bench.provider.deleteCollection(id, write()),
+  ]) {
+    expect(outcome).toMatchObject({ kind: 'Unknown', error: { code: 'MalformedAnswer', status } });
+  }
+});
+
+describe('the next page of a list', () => {
+  const operation = 'RestorePointCollections_List';
+  const path = () =>
+    `/subscriptions/${bench.azure.subscriptionId}/resourceGroups/rg/providers/Microsoft.Compute/restorePointCollections`;
+  const linking = (nextLink: string) =>
+    bench.azure.faults.add({
+      kind: 'respond',
+      status: 200,
+      body: { value: [], nextLink },
+      operation,
+      times: 1,
+    });
+
+  test.each([
+    ['on another host', 'https://attacker.example'],
+    ['on another port', 'https://127.0.0.1:1'],
+    ['of a user', 'https://user@127.0.0.1'],
+    ['in clear text', 'http://127.0.0.1'],
+    ['that is relative', ''],
+  ])('%s is not asked for', async (_name, origin) => {
+    linking(`${origin}${path()}?$skiptoken=1`);
+    expect(await bench.provider.listCollections({ resourceGroup: 'rg' }, read())).toMatchObject({
+      kind: 'Unavailable',
+      error: { message: expect.stringContaining('leads away from the Resource Manager') },
+    });
+    expect(bench.azure.counts()[operation]).toBe(1);
+  });
+});
+
 test('a write whose send window has passed is held back', async () => {
   const late = { ...write(), sendBefore: performance.now() - 1 };
   const outcome = await bench.provider.deleteCollection(id, late);
