@@ -169,7 +169,8 @@ export function failureOf(response: HttpResponse, context: RequestContext): Fail
   if (fromTable !== undefined) return fromTable;
   if (status === 404 || status === 410)
     return { kind: 'NotFound', what: absentOf(response, body, context), error };
-  return byStatus(status, body.code !== undefined || response.body.trim() === '')(error);
+  // Azure's own answers are JSON, or empty.
+  return byStatus(status, !response.body.trimStart().startsWith('<'))(error);
 }
 
 /** Why an accepted operation failed, by the `error` of its status. */
