@@ -188,7 +188,9 @@ class EngineProvider implements VMOperator {
     return operationToken({ kind: 'create', vmID: target.containerID, correlationID });
   }
 
-  restoreToken(target: RestoreTarget | NewVMTarget, correlationID: string): string {
+  restoreToken(target: RestoreTarget | NewVMTarget, correlationID: string): string | undefined {
+    // Where no event bears a correlation id, the VM tells alone: a restore that was accepted has begun its commit.
+    if (this.#client.hasBareEvents) return undefined;
     const { containerID: vmID, snapshotID } = target;
     return 'vmName' in target
       ? operationToken({ kind: 'new-vm', vmID, correlationID })

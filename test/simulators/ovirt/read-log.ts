@@ -1,7 +1,7 @@
 import { collection, one } from './answers.ts';
 import { type Element, leaf, link, type ObjectElement, object } from './document.ts';
 import { atLeast } from './engine-version.ts';
-import { notFoundEmpty } from './errors.ts';
+import { EngineError, notFoundEmpty } from './errors.ts';
 import type { EngineEvent } from './events.ts';
 import type { Job } from './jobs.ts';
 import { type EngineAnswer, type EngineRequest, numberOption, parameter } from './requests.ts';
@@ -18,6 +18,9 @@ const eventFields: Searchable<EngineEvent> = {
 
 /** Newest first, so that `max` cuts off the older ones; `from` gives what came after that id. */
 export function listEvents(world: World, request: EngineRequest): EngineAnswer {
+  // Events have correlation ids from 3.2 on (sources of engines 3.1.0 and 3.2.0: AuditLogConditionFieldAutoCompleter).
+  if (!atLeast(world.version, '3.2') && request.options.get('search')?.includes('correlation_id'))
+    throw new EngineError(400, 'Operation Failed', 'INVALID_CONDITION_FIELD');
   const from = numberOption(request, 'from') ?? 0;
   const visibleEvents = world.events
     .visible()
@@ -43,7 +46,7 @@ function eventElement(request: EngineRequest, event: EngineEvent): ObjectElement
   return object('event', { href: `${request.base}/events/${id}`, id }, [
     leaf('description', event.description),
     leaf('code', event.code),
-    leaf('correlation_id', event.correlationId),
+    atLeast(request.version, '3.2') ? leaf('correlation_id', event.correlationId) : undefined,
     leaf('custom_id', -1),
     leaf('flood_rate', 30),
     request.api === 4 ? leaf('index', event.id) : undefined,

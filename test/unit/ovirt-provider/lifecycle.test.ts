@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Snapshot } from '../../../src/providers/provider.ts';
+import { atLeast } from '../../simulators/ovirt/engine-version.ts';
 import { must, read, write } from '../../support/provider-calls.ts';
 import { type Bench, dialects, markedName, startBench } from './setup.ts';
 
@@ -12,13 +13,16 @@ afterEach(async () => {
 const target = (more = {}) => ({ containerID: bench.vm.id, name: markedName(), location: '', ...more });
 const refOf = ({ id }: { id: string }) => ({ id, containerID: bench.vm.id });
 
+/** The word on what has ended well; engine 3.1 keeps no events by which it could be told. */
+const ended = () => (atLeast(bench.engine.world.version, '3.2') ? 'Succeeded' : 'None');
+
 /** Makes a snapshot and waits until it is done. */
 async function taken(more = {}): Promise<{ snapshot: Snapshot; token: string }> {
   const { provider } = bench;
   const { snapshot, token = '' } = must(await provider.createSnapshot(target(more), write()));
   expect(snapshot).toMatchObject({ state: 'Locked', name: markedName() });
   await vi.waitFor(async () => {
-    expect(must(await provider.getOperation(token, read())).state).toBe('Succeeded');
+    expect(must(await provider.getOperation(token, read())).state).toBe(ended());
     expect(must(await provider.getSnapshot(refOf(snapshot), {}, read())).state).toBe('Succeeded');
   }, 10_000);
   return { snapshot: must(await provider.getSnapshot(refOf(snapshot), {}, read())), token };
@@ -71,7 +75,7 @@ describe.each(dialects)('$name', ({ version, options }) => {
         kind: 'NotFound',
         what: 'Object',
       });
-      expect(must(await provider.getOperation(token, read())).state).toBe('Succeeded');
+      expect(must(await provider.getOperation(token, read())).state).toBe(ended());
     }, 10_000);
     expect(must(await provider.listSnapshots(vm.id, read()))).toEqual([]);
     expect(await provider.deleteSnapshot(refOf(snapshot), write())).toMatchObject({
@@ -91,9 +95,11 @@ describe.each(dialects)('$name', ({ version, options }) => {
       expect(must(await provider.inspectVM(vm.id, read())).vm.power).toBe('Off');
     }, 10_000);
     const restore = { ...target(), vmID: vm.id, snapshotID: snapshot.id };
-    const { token = '' } = must(await provider.restoreSnapshot(restore, write()));
+    const { token } = must(await provider.restoreSnapshot(restore, write()));
+    // Where the events bear no correlation ids, the VM alone tells.
+    expect(token === undefined).toBe(version === '3.1.0');
     await vi.waitFor(async () => {
-      expect(must(await provider.getOperation(token, read())).state).toBe('Succeeded');
+      if (token !== undefined) expect(must(await provider.getOperation(token, read())).state).toBe(ended());
       const { busy, previewOf } = must(await provider.inspectVM(vm.id, read()));
       expect({ busy, previewOf }).toEqual({});
     }, 10_000);
@@ -109,10 +115,16 @@ describe.each(dialects)('$name', ({ version, options }) => {
     const { provider, vm } = bench;
     const { snapshot } = await taken();
     const wanted = { containerID: vm.id, snapshotID: snapshot.id, name: markedName(7), vmName: 'web-2' };
-    const { vmID, token = '' } = must(await provider.createVM(wanted, write()));
-    await vi.waitFor(async () => {
-      expect(must(await provider.getOperation(token, read())).state).toBe('Succeeded');
-    }, 10_000);
+    const { vmID, token } = must(await provider.createVM(wanted, write()));
+    if (token !== undefined)
+      await vi.waitFor(async () => {
+        expect(must(await provider.getOperation(token, read())).state).toBe(ended());
+      }, 10_000);
+    await vi.waitFor(async () =>
+      expect(must(await provider.findMarkedVMs(markedName(7).slice(0, -1), read()))[0]?.disksReady).toBe(
+        true,
+      ),
+    );
     expect(must(await provider.findMarkedVMs(markedName(7).slice(0, -1), read()))).toEqual([
       { id: vmID, name: 'web-2', mark: markedName(7), power: 'Off', vendorState: 'down', disksReady: true },
     ]);
