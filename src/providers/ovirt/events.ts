@@ -33,8 +33,12 @@ const newVM: Codes = { begins: [34, 37], ends: [53], fails: [], failsForGood: [5
 const preview: Codes = { begins: [46], ends: [71], fails: [], failsForGood: [99, 115] };
 const commit: Codes = { begins: [94], ends: [95], fails: [], failsForGood: [96] };
 const undo: Codes = { begins: [650], ends: [651], fails: [], failsForGood: [652] };
-/** Engines tell of a restore by these, or by the events of its parts: a preview and then a commit. */
-const restore: Codes = { begins: [47], ends: [100], fails: [], failsForGood: [101, 116] };
+/**
+ * Engines tell of a restore by these, or by the events of its parts: a preview and then a commit. Up to 4.1 these stand
+ * for a commit, which begins with 1190 (sources: RestoreAllSnapshotsCommand). That one has ended is told however it
+ * ended: only with what the VM shows does it count.
+ */
+const restore: Codes = { begins: [47, 1190], ends: [100], fails: [], failsForGood: [101, 116] };
 
 const memoryNotSaved = 173;
 /** By the host or the engine, and by a call of ours. */
