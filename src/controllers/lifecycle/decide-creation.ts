@@ -110,13 +110,17 @@ export function unfinished<O extends ManagedObject, N>(it: UnderWay<O, N>, snaps
   }
   return waitOn(
     it,
-    {
-      reason: 'Provisioning',
-      message: `the vendor is making the ${policy.noun(facts)} ${snapshot.name}`,
-    },
+    { reason: 'Provisioning', message: doingOf(`${policy.noun(facts)} ${snapshot.name}`, snapshot) },
     snapshot,
     pollDelayMs(facts.settings, ageMs(it), longestCreatePollMs, facts.random),
   );
+}
+
+/** What the vendor is at with it; a state that is not known is told, as nobody else may see it for what it is. */
+function doingOf(what: string, { state, vendorState }: Snapshot): string {
+  if (state !== 'Unrecognised') return `the vendor is making the ${what}`;
+  const called = vendorState === '' ? 'and does not say in which state' : `as ${vendorState}`;
+  return `the vendor has the ${what}, ${called}: nothing can be restored from it yet`;
 }
 
 /** The vendor calls it finished, which need not mean that it can be used. */

@@ -589,7 +589,19 @@ describe('what the vendor is making', () => {
     [
       'of which the vendor uses a word that nobody knows is not finished',
       seen(done(aPoint({ state: 'Unrecognised', vendorState: 'InProgress' }))),
-      says('Provisioning'),
+      says('Provisioning', {
+        verdict: {
+          reason: 'Provisioning',
+          message: expect.stringContaining('as InProgress: nothing can be'),
+        },
+      }),
+    ],
+    [
+      'which the vendor shows without a state is not finished',
+      seen(done(aPoint({ state: 'Unrecognised', vendorState: '' }))),
+      says('Provisioning', {
+        verdict: { reason: 'Provisioning', message: expect.stringContaining('does not say in which state') },
+      }),
     ],
     [
       'is ready when the vendor calls it finished and names the points of all disks',
