@@ -79,11 +79,20 @@ describe('refused credentials', () => {
   });
 });
 
+/** An error that another one caused, and so on. */
+function nested(depth: number): string {
+  return depth === 0 ? 'null' : `{"message":"cause ${depth}","innererror":${nested(depth - 1)}}`;
+}
+
 test('whatever comes, there is a failure, and a write that met a server error is never taken as without effect', () => {
   const body = fc.oneof(
     fc.string(),
     fc.json(),
     fc.json().map((json) => `{"odata.error":${json}}`),
+    fc.json().map((json) => `{"error":{"message":${json},"innererror":${json}}}`),
+    fc.json().map((json) => `{"odata.error":{"code":null,"message":{"lang":1,"value":${json}}}}`),
+    fc.json().map((json) => `{"Code":${json},"Message":"no"}`),
+    fc.integer({ min: 1, max: 40 }).map((depth) => `{"odata.error":${nested(depth)}}`),
     fc.string().map((text) => `<m:error xmlns:m="x"><m:message>${text}</m:message></m:error>`),
   );
   fc.assert(

@@ -121,6 +121,7 @@ describe('no data', () => {
     ['a page that is no XML', '<!DOCTYPE html><p>x'],
     ['an answer that breaks off', '{"odata.metadata":"x","value":[{"ID":'],
     ['Atom that breaks off', '<feed><entry>'],
+    ['an error in verbose JSON with a 200', { error: { code: '', message: { lang: 'en', value: 'x' } } }],
     ['an error with a 200', { 'odata.error': { code: '', message: { value: 'x' } } }],
     ['an error in XML with a 200', '<m:error xmlns:m="x"><m:code/></m:error>'],
     ['a text', '"x"'],
@@ -152,12 +153,42 @@ describe('no data', () => {
     expect(() => entityOf(answer(body))).toThrow(MalformedAnswer);
   });
 
+  test('what breaks off is never read, wherever and in whichever form', () => {
+    const page = { rows: [checkpoint, checkpoint], count: undefined, nextLink: undefined };
+    const bodies = formats.flatMap((format): [string, (answer: HttpResponse) => unknown][] => [
+      [answer(entityResponse(200, format, root, entityTypes.VMCheckPoints, checkpoint).body).body, entityOf],
+      [answer(feedResponse(format, root, entityTypes.VMCheckPoints, page).body).body, pageOf],
+    ]);
+    const share = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(fc.constantFrom(...bodies), share, ([body, read], kept) => {
+        const whole = body.trimEnd();
+        const broken = whole.slice(0, Math.min(whole.length - 1, Math.floor(whole.length * kept)));
+        expect(() => read(answer(broken))).toThrow(MalformedAnswer);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a page of which one row is null, or a list, is none', () => {
+    for (const row of [null, [], 'x', 7]) {
+      expect(() => pageOf(answer({ value: [checkpoint, row] }))).toThrow(MalformedAnswer);
+      expect(() => pageOf(answer({ d: { results: [row] } }))).toThrow(MalformedAnswer);
+    }
+  });
+
+  test('a null entity has nothing in it', () => {
+    expect(entityOf(answer({ 'odata.metadata': '$metadata#Edm.Null', 'odata.null': true }))).toEqual({});
+  });
+
   test('whatever comes is read or refused', () => {
     const values = fc.oneof(
       fc.string(),
       fc.json(),
       fc.json().map((json) => `{"d":${json}}`),
       fc.json().map((json) => `{"value":[${json}]}`),
+      fc.json().map((json) => `{"d":{"results":[${json}],"__next":${json}}}`),
+      fc.json().map((json) => `\ufeff{"odata.error":${json}}`),
       fc.string().map((text) => `<entry><properties>${text}</properties></entry>`),
     );
     fc.assert(
