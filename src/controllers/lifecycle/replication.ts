@@ -1,6 +1,6 @@
 import { timestamp } from '../../api/conditions.ts';
 import type { DiskReplicationStatus, Replication } from '../../api/v1alpha1/common.ts';
-import type { Snapshot, SnapshotTarget } from '../../providers/provider.ts';
+import type { DiskReplication, Snapshot, SnapshotTarget } from '../../providers/provider.ts';
 
 /** The least step of progress that is worth a write, in percent. */
 const leastStep = 5;
@@ -29,7 +29,7 @@ export function replicationOf(
   startedAt: number,
   now: number,
 ): Replication {
-  const views = new Map((snapshot.replication ?? []).map((view) => [view.snapshotID.toLowerCase(), view]));
+  const views = viewsOf(snapshot);
   const before = new Map((previous?.disks ?? []).map((disk) => [disk.name, disk]));
   const disks = snapshot.disks.map((disk): DiskReplicationStatus => {
     const view = disk.snapshotID === undefined ? undefined : views.get(disk.snapshotID.toLowerCase());
@@ -57,6 +57,25 @@ export function replicationOf(
   return estimate !== undefined && Number.isFinite(estimate)
     ? { ...next, estimatedCompletionTime: timestamp(estimate) }
     : next;
+}
+
+/** How far a state is; what failed counts before all else. */
+const rank: Record<DiskReplication['state'], number> = {
+  Failed: 0,
+  Pending: 1,
+  Replicating: 2,
+  Succeeded: 3,
+};
+
+/** What the vendor shows of each disk. Where it shows one twice, and not alike, the lesser counts. */
+function viewsOf({ replication = [] }: Snapshot): Map<string, DiskReplication> {
+  const views = new Map<string, DiskReplication>();
+  for (const view of replication) {
+    const id = view.snapshotID.toLowerCase();
+    const other = views.get(id);
+    if (other === undefined || rank[view.state] < rank[other.state]) views.set(id, view);
+  }
+  return views;
 }
 
 function overall(disks: DiskReplicationStatus[]): string {
