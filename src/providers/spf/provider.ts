@@ -312,8 +312,9 @@ class ServiceRootProvider implements VMOperator {
     let busy = vm.value.power === 'Busy' ? `VMM has it in the state ${stateWords(vm.value)}` : undefined;
     if (busy === undefined && mostRecentTaskID !== undefined) {
       const job = await this.#client.getJob({ id: mostRecentTaskID, stampID: key.stampID }, call);
-      // Tasks that are not jobs, or are kept no longer, hold up nobody.
-      if (!succeeded(job) && !isNoJob(job)) return job;
+      // Tasks that are not jobs, or are kept no longer, hold up nobody; and of those that this role may not see, which
+      // are others', the state of the VM tells.
+      if (!succeeded(job) && !isNoJob(job) && !isRefused(job)) return job;
       if (succeeded(job) && job.value.state === 'Running')
         busy = `VMM is at work on it: ${jobWords(job.value)}`;
     }
@@ -519,7 +520,9 @@ class ServiceRootProvider implements VMOperator {
     const changed = task === undefined ? baseline !== undefined : !sameGUID(task, baseline);
     if (task !== undefined && changed) {
       const job = await this.#jobs.get({ id: task, stampID: vm.stampID }, call);
-      if (!succeeded(job) && !isNoJob(job)) return job;
+      // Denied, a restore would pass for one of which the vendor keeps no record; another's task is in its place.
+      const isOthers = kind === 'restore' && !succeeded(job) && isRefused(job);
+      if (!succeeded(job) && !isNoJob(job) && !isOthers) return job;
       if (succeeded(job)) {
         if (cmdlets[kind].test(job.value.cmdlet)) return this.#endOf(operation, job.value, call);
         someoneIsAtWork ||= job.value.state === 'Running';
@@ -545,14 +548,18 @@ function isNoJob({ kind }: Failure): boolean {
   return kind === 'NotFound' || kind === 'Invalid' || kind === 'Unsupported' || kind === 'Failed';
 }
 
+/** Whether the role may not read a job; its own ones it may. */
+function isRefused(failure: Failure): boolean {
+  return failure.kind === 'Denied' && failure.cause === 'Permission';
+}
+
 /**
- * Whether what was read in place of a job may say the same: an internal error, or that the role may not read it. What
- * the VM shows then tells of everything but a restore, which leaves nothing that could be seen.
+ * Whether what was read in place of a job may say the same: that the role may not read it, or an internal error. What
+ * the VM shows then tells of everything but a restore, which leaves nothing that could be seen: an error may pass.
  */
 function mayBeNoJob(failure: Failure, { kind }: Operation): boolean {
-  if (kind === 'restore') return false;
-  const isRefused = failure.kind === 'Denied' && failure.cause === 'Permission';
-  return isRefused || (failure.kind === 'Unavailable' && failure.error.status === 500);
+  if (isRefused(failure)) return true;
+  return kind !== 'restore' && failure.kind === 'Unavailable' && failure.error.status === 500;
 }
 
 const neverMade = 'never made';
