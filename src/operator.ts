@@ -573,6 +573,8 @@ export class Operator {
       },
       deleted: (object) => {
         collectionMoved(object);
+        // The last that needed its source may be gone with it.
+        for (const key of collectionIndexers.sourceName?.(object) ?? []) collections.add(key, 'due');
         for (const key of collectionIndexers.provider?.(object) ?? []) providerGoes(key);
       },
     });

@@ -67,7 +67,11 @@ export function watch(
 
   if (seen.collection === undefined) return { do: 'ReadCollection', id: target.id, points: true };
   const { collection } = seen;
-  if (!succeeded(collection)) return gone(facts, provider, intent, collection);
+  if (!succeeded(collection)) {
+    // What waits for this look does not wait for the next round.
+    const awaited = unusedLeftMs === 0 || countLeftMs === 0;
+    return gone(facts, provider, intent, collection, awaited);
+  }
   const { value } = collection;
   const another = intent.step === 'Adopt' ? undefined : replaced(facts, value);
   if (another !== undefined) return another;
@@ -138,17 +142,26 @@ function replaced(facts: CollectionFacts, found: Collection): CollectionFinish |
   };
 }
 
-/** A failed look at what was ready: only the proof that it is gone changes anything. */
+/**
+ * A failed look at what was ready: only the proof that it is gone changes anything.
+ *
+ * @param awaited something is to be decided by this look, so that it is tried again soon
+ */
 export function gone(
   facts: CollectionFacts,
   provider: AzureProvider,
   intent: Intent<CollectionIntent>,
   failure: Failure,
+  awaited = false,
 ): CollectionStep {
   const { object, seen, settings, neighbours } = facts;
   const { target } = intent;
-  const requeueAfterMs = isDoubted(object) ? settings.retryIntervalMs : settings.driftIntervalMs;
-  const later: CollectionFinish = { do: 'Finish', looked: true, requeueAfterMs };
+  const soon = awaited || isDoubted(object);
+  const later: CollectionFinish = {
+    do: 'Finish',
+    ...(awaited ? {} : { looked: true }),
+    requeueAfterMs: soon ? settings.retryIntervalMs : settings.driftIntervalMs,
+  };
   if (failure.kind !== 'NotFound') return later;
   if (seen.gone === undefined) return { do: 'ProveGone', id: target.id };
   if (!succeeded(seen.gone) || !seen.gone.value) return later;

@@ -623,6 +623,11 @@ describe('what is ready', () => {
       nothing,
     ],
     [
+      'made by Keyframe for its own use is looked into again soon where that failed',
+      watched({ collection: unavailable }, automatic, { unusedMs: grace, sinceLookMs: hours }),
+      { do: 'Finish', requeueAfterMs: settings.retryIntervalMs },
+    ],
+    [
       'made by Keyframe for its own use stays while someone waits for it',
       watched({}, automatic, {
         unusedMs: grace,

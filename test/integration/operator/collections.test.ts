@@ -232,6 +232,28 @@ describe('a RestorePointCollection', () => {
     expect(stage.azure.collections().some(({ id }) => id === collections[0])).toBe(false);
   });
 
+  it('made for a snapshot goes with the last collection for copies from it', async () => {
+    stage.vm('outlived');
+    await stage.snapshot(namespace, 'outlived', 'outlived');
+    const { status } = await stage.reason('VMSnapshot', namespace, 'outlived', 'Available');
+    const [id] = status?.snapshotID.split('/restorePoints/') ?? [];
+    const all = await stage.list('RestorePointCollection', namespace);
+    const name = all.find(({ status }) => status?.id === id)?.metadata.name ?? '';
+    await make('outliving', { source: { collectionRef: { name } }, location: 'northeurope' });
+    await becomes('outliving', 'Available');
+    await stage.removed('VMSnapshot', namespace, 'outlived');
+    // It has been looked into, and is needed by nothing but the other.
+    await stage.until(
+      'RestorePointCollection',
+      namespace,
+      name,
+      'counted',
+      ({ status }) => status?.restorePoints?.total === 0,
+    );
+    await remove('outliving');
+    await stage.gone('RestorePointCollection', namespace, name);
+  });
+
   it('gives away no secret, and sends nothing malformed', async () => {
     expect(await leaks(stage)).toEqual([]);
     expect(stage.azure.contractViolations).toEqual([]);
